@@ -1,0 +1,1 @@
+"""Append-only event store, read models and claims on OpenSearch."""

@@ -1,0 +1,1 @@
+"""A FastStream broker for SQS and SNS on aiobotocore."""

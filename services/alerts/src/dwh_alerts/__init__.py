@@ -1,0 +1,1 @@
+"""Who must know? Opens and resolves incidents and notifies."""

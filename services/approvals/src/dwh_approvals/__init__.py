@@ -1,0 +1,1 @@
+"""May this data go on? One final decision per RED run."""

@@ -1,0 +1,1 @@
+"""What happened? Appends events to the store and keeps the read models."""

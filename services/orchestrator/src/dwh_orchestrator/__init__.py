@@ -1,0 +1,1 @@
+"""What runs next? Sends a trigger for each matching workflow rule."""

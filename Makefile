@@ -1,0 +1,53 @@
+# The commands of this repository. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS := .venvs/jobs/bin/python
+AIRFLOW := .venvs/airflow-3.3/bin/python
+SOURCES := libs services cli local jobs dags scripts tests
+PYTEST := $(BIN)/python -m pytest
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: ## Make the virtual environments (workspace, jobs, AWS stand-in, Airflow)
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
+	@$(BIN)/python -m dwh_local.demo
+
+test: setup test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+
+test-unit: ## Units, contracts and architecture, with the coverage bounds
+	$(PYTEST) tests/unit tests/contracts tests/architecture libs/faststream-sqs/tests/unit -n 2 --cov --cov-config=tests/coverage.toml --cov-report=term
+
+test-integration: ## Against a real OpenSearch node and the AWS stand-in
+	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile
+
+test-jobs: ## Spark jobs, in their own environment
+	$(JOBS) -m pytest tests/jobs
+
+test-dags: ## DAGs, in a real Airflow
+	$(AIRFLOW) -m pytest tests/dags
+
+test-e2e: ## The whole local system: demo, copies, shuffle, kills
+	$(PYTEST) tests/e2e
+
+check: ## Format, lint, types, imports, dependencies, unit tests
+	@$(PYTHON) scripts/setup.py workspace jobs
+	@$(BIN)/python scripts/check.py
+
+format: ## Rewrite the sources in house style
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+generate: ## Regenerate schemas and tables; a test fails if that leaves a diff
+	$(BIN)/python -m dwh_contracts.schemas libs/contracts/schemas
+
+lock: ## Resolve requirements/*.in anew into hashed requirements/*.txt
+	for file in requirements/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url $$file -o $${file%.in}.txt; done
+
+clean: ## Stop the local system and remove its state
+	-$(BIN)/dwh local down --purge

@@ -1,0 +1,310 @@
+"""Topics, queues and objects: the only place outside the broker that talks to AWS.
+
+Session, credentials and endpoints come from the standard `AWS_*` environment. Every call either took
+effect or raises an `AwsError` that says whether trying again helps; a time-out may have taken effect.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import unquote, urlsplit
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RETRYABLE_STATUS = 500
+_THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"}
+)
+_CONFIG = AioConfig(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+
+
+# AwsError
+# ├── AwsUnavailable   connection, throttling, server error: try again, it may even have taken effect
+# ├── AwsRefused       wrong name, size or right: trying again does not help
+# └── ObjectMissing    there is no such object
+class AwsError(Exception):
+    """A call to AWS that did not succeed."""
+
+
+class AwsUnavailable(AwsError):
+    """Try again later."""
+
+
+class AwsRefused(AwsError):
+    """Trying again does not help."""
+
+
+class ObjectMissing(AwsError):
+    """No object at this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedObject:
+    """An object's bytes and the tag of exactly this version."""
+
+    body: bytes
+    etag: str
+
+
+class Topics(Protocol):
+    """SNS."""
+
+    async def publish(
+        self,
+        topic_arn: str,
+        body: bytes,
+        attributes: Mapping[str, str],
+        subject: str | None = None,
+        message_structure: str | None = None,
+    ) -> str:
+        """Publish one message and return its id; `message_structure` "json" splits by protocol."""
+        ...
+
+
+class Queues(Protocol):
+    """SQS, for sending; receiving is the broker's."""
+
+    async def send(
+        self, queue_url: str, body: bytes, attributes: Mapping[str, str], delay_seconds: int = 0
+    ) -> str:
+        """Send one message and return its id."""
+        ...
+
+    async def depth(self, queue_url: str) -> dict[str, int]:
+        """About how many messages are `visible`, `in_flight` and `delayed`."""
+        ...
+
+
+class Objects(Protocol):
+    """S3 by `s3://`, the file system by `file://`."""
+
+    async def get(self, uri: str, etag: str | None = None) -> FetchedObject | None:
+        """Read an object; None when it still has the given tag.
+
+        Raises:
+            ObjectMissing: there is none.
+        """
+        ...
+
+    async def put(self, uri: str, body: bytes) -> str:
+        """Write an object and return its tag."""
+        ...
+
+
+class Aws(Protocol):
+    """The three ports together; `AwsClients` and `dwh_runtime.testing.MemoryAws` are the two of them."""
+
+    @property
+    def topics(self) -> Topics:
+        """SNS."""
+        ...
+
+    @property
+    def queues(self) -> Queues:
+        """SQS."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """S3 and files."""
+        ...
+
+
+class AwsClients:
+    """The real ones. An async context manager; nothing works outside of it."""
+
+    topics: Topics
+    queues: Queues
+    objects: Objects
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        session = get_session()
+        clients = {
+            name: await self._stack.enter_async_context(
+                session.create_client(name, region_name=self._region, config=_CONFIG)
+            )
+            for name in ("sns", "sqs", "s3")
+        }
+        self.topics = _Sns(clients["sns"])
+        self.queues = _Sqs(clients["sqs"])
+        self.objects = _ObjectsByScheme({"s3": _S3(clients["s3"]), "file": LocalFiles()})
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection; calling it twice is harmless."""
+        await self._stack.aclose()
+
+
+class _Sns:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def publish(
+        self,
+        topic_arn: str,
+        body: bytes,
+        attributes: Mapping[str, str],
+        subject: str | None = None,
+        message_structure: str | None = None,
+    ) -> str:
+        request = {
+            "TopicArn": topic_arn,
+            "Message": body.decode(),
+            "MessageAttributes": _attributes(attributes),
+        }
+        if subject is not None:
+            request["Subject"] = subject
+        if message_structure is not None:
+            request["MessageStructure"] = message_structure
+        with _translated(topic_arn):
+            answer = await self._client.publish(**request)
+        return str(answer["MessageId"])
+
+
+class _Sqs:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def send(
+        self, queue_url: str, body: bytes, attributes: Mapping[str, str], delay_seconds: int = 0
+    ) -> str:
+        with _translated(queue_url):
+            answer = await self._client.send_message(
+                QueueUrl=queue_url,
+                MessageBody=body.decode(),
+                MessageAttributes=_attributes(attributes),
+                DelaySeconds=delay_seconds,
+            )
+        return str(answer["MessageId"])
+
+    async def depth(self, queue_url: str) -> dict[str, int]:
+        names = {
+            "visible": "ApproximateNumberOfMessages",
+            "in_flight": "ApproximateNumberOfMessagesNotVisible",
+            "delayed": "ApproximateNumberOfMessagesDelayed",
+        }
+        with _translated(queue_url):
+            answer = await self._client.get_queue_attributes(
+                QueueUrl=queue_url, AttributeNames=list(names.values())
+            )
+        return {state: int(answer["Attributes"][name]) for state, name in names.items()}
+
+
+class _S3:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def get(self, uri: str, etag: str | None = None) -> FetchedObject | None:
+        bucket, key = _bucket_and_key(uri)
+        condition = {"IfNoneMatch": etag} if etag else {}
+        with _translated(uri):
+            try:
+                answer = await self._client.get_object(Bucket=bucket, Key=key, **condition)
+            except ClientError as error:
+                if _status(error) == 304:  # noqa: PLR2004 - HTTP's number for "not modified"
+                    return None
+                raise
+            async with answer["Body"] as stream:
+                return FetchedObject(await stream.read(), str(answer["ETag"]))
+
+    async def put(self, uri: str, body: bytes) -> str:
+        bucket, key = _bucket_and_key(uri)
+        with _translated(uri):
+            answer = await self._client.put_object(Bucket=bucket, Key=key, Body=body)
+        return str(answer["ETag"])
+
+
+class LocalFiles:
+    """`file://` objects; the tag is the content's SHA-256."""
+
+    async def get(self, uri: str, etag: str | None = None) -> FetchedObject | None:
+        """As `Objects.get`."""
+        try:
+            body = await asyncio.to_thread(_path(uri).read_bytes)
+        except (FileNotFoundError, IsADirectoryError):
+            raise ObjectMissing(uri) from None
+        except OSError as error:
+            raise AwsRefused(f"{uri}: {error.strerror}") from error
+        current = hashlib.sha256(body).hexdigest()
+        return None if current == etag else FetchedObject(body, current)
+
+    async def put(self, uri: str, body: bytes) -> str:
+        """As `Objects.put`; a reader never sees half a file."""
+
+        def write() -> None:
+            path = _path(uri)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            half = path.with_name(f".{path.name}.part")
+            half.write_bytes(body)
+            half.replace(path)
+
+        await asyncio.to_thread(write)
+        return hashlib.sha256(body).hexdigest()
+
+
+class _ObjectsByScheme:
+    def __init__(self, by_scheme: Mapping[str, Objects]) -> None:
+        self._by_scheme = by_scheme
+
+    async def get(self, uri: str, etag: str | None = None) -> FetchedObject | None:
+        return await self._of(uri).get(uri, etag)
+
+    async def put(self, uri: str, body: bytes) -> str:
+        return await self._of(uri).put(uri, body)
+
+    def _of(self, uri: str) -> Objects:
+        scheme = urlsplit(uri).scheme
+        if scheme not in self._by_scheme:
+            raise AwsRefused(f"{uri}: only s3:// and file:// addresses can be read")
+        return self._by_scheme[scheme]
+
+
+def _attributes(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+@contextmanager
+def _translated(target: str) -> "Iterator[None]":
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in {"NoSuchKey", "404"}:
+            raise ObjectMissing(target) from error
+        if code in _THROTTLED or _status(error) >= _RETRYABLE_STATUS:
+            raise AwsUnavailable(f"{target}: {code}") from error
+        raise AwsRefused(f"{target}: {code}: {error.response.get('Error', {}).get('Message', '')}") from error
+    except (BotoCoreError, TimeoutError, OSError) as error:
+        raise AwsUnavailable(f"{target}: {type(error).__name__}: {error}") from error

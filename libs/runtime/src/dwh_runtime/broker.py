@@ -1,0 +1,30 @@
+"""The broker and the subscriber options that are the same in all four services."""
+
+from typing import Any
+
+from faststream_sqs import Batch, Parking, Retry, SQSBroker
+
+from dwh_runtime.settings import ServiceSettings
+
+RETRY_SECONDS = (2, 30, 300, 3300)
+PARK_AT_RECEIVE = 5
+
+
+def make_broker(settings: ServiceSettings) -> SQSBroker:
+    """A broker for the region of the settings; endpoint and credentials come from `AWS_*`."""
+    return SQSBroker(region=settings.aws_region, graceful_timeout=settings.drain_seconds)
+
+
+def subscription(settings: ServiceSettings, *, batch: Batch | None = None) -> dict[str, Any]:
+    """Keyword arguments for `broker.subscriber(settings.queue_url, …)`.
+
+    Bodies arrive as raw bytes: decoding is the contracts parser's, so that a bad one is quarantined
+    instead of retried.
+    """
+    options: dict[str, Any] = {
+        "retry": Retry(delays=RETRY_SECONDS),
+        "parking": Parking(after=PARK_AT_RECEIVE),
+        "visibility": settings.visibility_seconds,
+        "content_type": "application/octet-stream",
+    }
+    return options if batch is None else {**options, "batch": batch}

@@ -1,0 +1,44 @@
+"""What a handler may say about its message besides "done", as exceptions at the edge.
+
+ConsumeError
+├── Poison      quarantine with the raw bytes, acknowledge
+├── Retry       make visible again after `after`, else by the broker's schedule
+├── Duplicate   acknowledge, count
+└── Fatal       stop the process; the message goes back to the queue
+"""
+
+from dwh_contracts.quarantine import QuarantineReason
+
+
+class ConsumeError(Exception):
+    """Base of what a handler may raise on purpose."""
+
+
+class Poison(ConsumeError):
+    """The message can never be handled; it is quarantined and acknowledged (G9)."""
+
+    def __init__(self, reason: QuarantineReason, path: str | None = None, detail: str = "") -> None:
+        super().__init__(f"{reason.value} at {path}: {detail}" if path else f"{reason.value}: {detail}")
+        self.reason = reason
+        self.path = path
+        self.detail = detail
+
+
+class Retry(ConsumeError):
+    """The message cannot be handled yet.
+
+    Without `after` the broker's schedule applies: 2 s, 30 s, 5 min, 55 min, then the message is parked.
+    """
+
+    def __init__(self, why: str = "", *, after: float | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.after = after
+
+
+class Duplicate(ConsumeError):
+    """The message's effect is already durable; it is acknowledged and counted."""
+
+
+class Fatal(ConsumeError):
+    """The process cannot go on; it stops with exit code 1 and this text as its last line."""

@@ -1,0 +1,30 @@
+"""What can keep the local system from running.
+
+LocalError
+├── Missing        something this machine or checkout lacks; the text says how to get it
+├── PortBusy       another process holds a port; the text names both
+├── NotReady       a part did not become ready in time; the text names its log
+└── StepFailed     an expected effect of the demo was not observed
+"""
+
+from __future__ import annotations
+
+
+class LocalError(Exception):
+    """A failure a person can act on: its text is one line with cause and remedy."""
+
+
+class Missing(LocalError):
+    """Something this machine or checkout lacks."""
+
+
+class PortBusy(LocalError):
+    """A port of the local system is held by another process."""
+
+
+class NotReady(LocalError):
+    """A part did not become ready in time."""
+
+
+class StepFailed(LocalError):
+    """An expected effect of the demo was not observed."""

@@ -1,0 +1,85 @@
+"""Fixtures for tests that need the real node or the AWS stand-in.
+
+`tests/integration/conftest.py` imports them. One node and one stand-in per pytest worker, started on
+first use; a fresh environment name per test keeps the AWS names of tests apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dwh_local import aws, opensearch, topology
+from dwh_local.errors import NotReady
+
+__all__ = ["aws_environment", "environment", "free_port", "gateway", "names", "opensearch_node"]
+
+
+def free_port(low: int, high: int, *, skip: int = 0) -> int:
+    """The highest free port of a range, `skip` free ones left out."""
+    for port in range(high, low - 1, -1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if skip == 0:
+            return port
+        skip -= 1
+    raise NotReady(f"no free port from {low} to {high}")
+
+
+def _worker(request: pytest.FixtureRequest) -> int:
+    """Number of this pytest-xdist worker (0 without): workers that start together take different ports."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "gw0")
+    return int(worker.removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def opensearch_node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[opensearch.Node]:
+    """A real node of this worker."""
+    installation = opensearch.install()
+    directory = tmp_path_factory.mktemp("opensearch")
+    port = free_port(opensearch.LOWEST_PORT, opensearch.HIGHEST_PORT - 1, skip=_worker(request) * 3)
+    node = opensearch.start_installed(installation, directory, port)
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[aws.Gateway]:
+    """The AWS stand-in of this worker."""
+    port = free_port(15_000, 15_999, skip=_worker(request) * 3)
+    running = aws.start_gateway(Path(tmp_path_factory.mktemp("aws")), port)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest) -> str:
+    """An environment name of this test alone."""
+    return "t" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:11]
+
+
+@pytest.fixture
+def names(gateway: aws.Gateway, environment: str) -> topology.Names:
+    """Topics, queues, subscriptions and buckets of this test alone."""
+    return topology.apply(gateway.endpoint_url, environment)
+
+
+@pytest.fixture
+def aws_environment(gateway: aws.Gateway, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The AWS_* variables of the stand-in, set for this test."""
+    variables = aws.client_environment(gateway.endpoint_url)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables

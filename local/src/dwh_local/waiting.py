@@ -1,0 +1,17 @@
+"""Wait for a condition, never for a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], bool], *, seconds: float, every_seconds: float = 0.1) -> bool:
+    """True as soon as `condition` holds, False when it did not within `seconds`."""
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        pause.wait(every_seconds)
+    return True

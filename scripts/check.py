@@ -29,7 +29,12 @@ CHECKS: dict[str, list[str]] = {
     "lint": [str(BIN / "ruff"), "check", "--quiet", *SOURCES],
     "imports": [str(BIN / "lint-imports")],
     **{
-        f"dependencies of {package}": [str(BIN / "deptry"), "--config", f"{package}/pyproject.toml", f"{package}/src"]
+        f"dependencies of {package}": [
+            str(BIN / "deptry"),
+            "--config",
+            f"{package}/pyproject.toml",
+            f"{package}/src",
+        ]
         for package in PACKAGES
     },
 }
@@ -39,7 +44,9 @@ def run(name: str) -> tuple[str, int, str, float]:
     """One check: its name, exit code, output and seconds."""
     started = time.monotonic()
     environment = os.environ | {"PYTHONPATH": str(ROOT / "jobs" / "src"), "NO_COLOR": "1"}
-    answer = subprocess.run(CHECKS[name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        CHECKS[name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     return name, answer.returncode, answer.stdout + answer.stderr, time.monotonic() - started
 
 

@@ -48,8 +48,9 @@ def missing_parts() -> list[str]:
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
         problems.append(
-            f"Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is needed, this is {version[0]}.{version[1]}: "
-            "install one (Debian: apt-get install python3 python3-venv) and run `make PYTHON=/path/to/python …`"
+            f"Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is needed, "
+            f"this is {version[0]}.{version[1]}: install one (Debian: apt-get install python3 python3-venv) "
+            "and run `make PYTHON=/path/to/python …`"
         )
     for module in ("venv", "ensurepip"):
         try:
@@ -89,7 +90,15 @@ def make(environment: Environment) -> bool:
     if not (path / "bin" / "python").exists():
         _run(str(UV), "venv", "--quiet", "--python", sys.executable, str(path))
     python = ("--quiet", "--python", str(path / "bin" / "python"))
-    _run(str(UV), "pip", "install", *python, "--require-hashes", "-r", str(ROOT / "requirements" / environment.requirements))
+    _run(
+        str(UV),
+        "pip",
+        "install",
+        *python,
+        "--require-hashes",
+        "-r",
+        str(ROOT / "requirements" / environment.requirements),
+    )
     if environment.editable:
         packages = [part for package in environment.editable for part in ("-e", str(ROOT / package))]
         _run(str(UV), "pip", "install", *python, "--no-deps", "--no-build-isolation", *packages)

@@ -1,1 +1,1 @@
-"""What happened? Appends events to the store and keeps the read models."""
+"""What happened? Appends job events to the store and keeps the read models."""

@@ -1,0 +1,39 @@
+"""Composition root: the only file that builds clients."""
+
+from dwh_contracts.clock import Clock, SystemClock
+from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
+from dwh_runtime.broker import make_broker
+from dwh_runtime.intake import open_intake
+from dwh_runtime.service import Service
+
+from dwh_indexer.consume import Deps, subscribe
+from dwh_indexer.effects import Folds, Indexing
+from dwh_indexer.settings import SERVICE, Settings
+
+
+async def build(
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    read_models: Folds | None = None,
+    clock: Clock | None = None,
+) -> Service:
+    """The whole service; the keywords replace ports, so that a test can die inside one."""
+    clock = clock or SystemClock()
+    store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
+    broker = make_broker(settings)
+    ready = {"store": store.ping}
+    intake = open_intake(
+        settings,
+        SERVICE,
+        broker,
+        quarantine=store.quarantine.put,
+        checks=ready,
+        unavailable=(StoreUnavailable,),
+        clock=clock,
+    )
+    indexing = Indexing(store.events, read_models or store.read_models, clock)
+    subscribe(broker, Deps(settings, intake, indexing))
+    return Service(
+        settings, broker, name=SERVICE, ready=ready, background=intake.background, close=[store.close]
+    )

@@ -1,0 +1,31 @@
+"""The one subscription: job events, in batches."""
+
+from dataclasses import dataclass
+
+from dwh_runtime.broker import subscription
+from dwh_runtime.intake import Intake
+from faststream_sqs import Batch, BatchOutcome, SQSBroker
+from faststream_sqs.annotations import BatchMessage
+
+from dwh_indexer.effects import Indexing
+from dwh_indexer.settings import Settings
+
+# One bulk request carries a batch; waiting longer would show in "emit to searchable" at rest.
+_BATCH = Batch(max_size=100, max_wait=0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the subscription needs, made in `app.py`."""
+
+    settings: Settings
+    intake: Intake
+    indexing: Indexing
+
+
+def subscribe(broker: SQSBroker, deps: Deps) -> None:
+    """Register the handler of the indexer's queue."""
+
+    @broker.subscriber(deps.settings.queue_url, **subscription(deps.settings, batch=_BATCH))
+    async def on_job_events(message: BatchMessage) -> BatchOutcome:
+        return await deps.intake.handle_batch(message, deps.indexing.index)

@@ -1,1 +1,37 @@
 """A FastStream broker for SQS and SNS on aiobotocore."""
+
+from faststream_sqs.broker import SQSBroker
+from faststream_sqs.health import Health, QueueHealth
+from faststream_sqs.message import BatchOutcome, SNSOrigin, SQSBatchMessage, SQSMessage
+from faststream_sqs.produce.producer import PublishFailed
+from faststream_sqs.produce.sizing import MessageRefused
+from faststream_sqs.response import SQSResponse
+from faststream_sqs.router import SQSRoute, SQSRoutePublisher, SQSRouter
+from faststream_sqs.schemas import Batch, Heartbeat, Parking, Queue, Retry, Subscription, Topic
+from faststream_sqs.testing.broker import TestSQSBroker
+from faststream_sqs.transport.protocol import TransportError
+
+__all__ = (
+    "Batch",
+    "BatchOutcome",
+    "Health",
+    "Heartbeat",
+    "MessageRefused",
+    "Parking",
+    "PublishFailed",
+    "Queue",
+    "QueueHealth",
+    "Retry",
+    "SNSOrigin",
+    "SQSBatchMessage",
+    "SQSBroker",
+    "SQSMessage",
+    "SQSResponse",
+    "SQSRoute",
+    "SQSRoutePublisher",
+    "SQSRouter",
+    "Subscription",
+    "TestSQSBroker",
+    "Topic",
+    "TransportError",
+)

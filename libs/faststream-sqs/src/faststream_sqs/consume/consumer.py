@@ -1,0 +1,331 @@
+"""One queue from receive to settle: permits, polls, buffer, handlers, heartbeat, settles.
+
+Knows nothing of FastStream. Every delivery ends in `_finish`, the one place that gives its permit back:
+when its delete or release is confirmed, when its lock is lost, or when nobody settled it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from faststream_sqs.clock import Clock
+from faststream_sqs.consume.delivery import Delivery, DeliveryState
+from faststream_sqs.consume.drain import drain
+from faststream_sqs.consume.heartbeat import HeartbeatLoop
+from faststream_sqs.consume.permits import Permits
+from faststream_sqs.consume.poller import Poller
+from faststream_sqs.consume.settler import Settler
+from faststream_sqs.consume.batch import SINGLE
+from faststream_sqs.consume.workers import Run, Workers
+from faststream_sqs.parking import parked_copy
+from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Heartbeat, Parking, Retry
+from faststream_sqs.transport.protocol import QueueInfo, RawMessage, Transport, TransportError
+
+Log = Callable[[int, str, Exception | None], None]
+
+MAX_LANES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumeOptions:
+    """How one queue is consumed; the defaults are those of `SQSBroker.subscriber`."""
+
+    queue: str
+    max_workers: int = 10
+    prefetch: int = 10
+    batch: Batch | None = None
+    retry: Retry = field(default_factory=Retry)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    parking: Parking | None = field(default_factory=Parking)
+    wait_time: float = 20.0
+    visibility: int = 60
+
+    def of_queue(self, queue: str) -> "ConsumeOptions":
+        """The same for a queue whose whole name is known only now."""
+        return replace(self, queue=queue)
+
+    @property
+    def permits(self) -> int:
+        """Messages that may be held at one time."""
+        size = self.batch.max_size if self.batch else 1
+        return self.max_workers * size + self.prefetch
+
+    @property
+    def max_lanes(self) -> int:
+        """Parallel polls that so many permits can feed."""
+        return min(MAX_LANES, -(-self.permits // MAX_BATCH))
+
+
+class QueueConsumer:
+    """Receives, hands to `run`, settles. Started once; a restart takes a new one."""
+
+    def __init__(
+        self,
+        options: ConsumeOptions,
+        transport: Transport,
+        clock: Clock,
+        run: Run,
+        log: Log,
+    ) -> None:
+        self._options = options
+        self._transport = transport
+        self._clock = clock
+        self._run = run
+        self._log = log
+        self._queue: QueueInfo | None = None
+        self._stopping = False
+        self._stopped: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self.settle_failures = 0
+        self.permits = Permits(options.permits)
+        self.settler = Settler(transport, self._url, clock, on_failure=self._settle_failed)
+        self.workers = Workers(self._handle, max_workers=options.max_workers, batch=options.batch or SINGLE)
+        self.heartbeat = HeartbeatLoop(
+            self._beat, clock, visibility=options.visibility, limit=options.heartbeat.limit
+        )
+        self.poller = Poller(
+            self._receive,
+            self._arrived,
+            self.permits,
+            clock,
+            wait_seconds=options.wait_time,
+            max_lanes=options.max_lanes,
+            on_failure=self._poll_failed,
+        )
+
+    def start(self) -> None:
+        """Begin to poll; a queue that cannot be found yet is looked for again and again."""
+        if self._options.heartbeat.enabled:
+            self._spawn(self.heartbeat.run())
+        self.poller.start()
+
+    async def stop(self, timeout: float) -> None:
+        """Drain within `timeout` seconds; a second call waits for the first."""
+        if self._stopped is None:
+            self._stopped = asyncio.get_running_loop().create_task(self._drain(timeout), name="sqs-drain")
+        await asyncio.shield(self._stopped)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause is on."""
+        return self.poller.paused
+
+    def pause(self) -> None:
+        """Receive nothing more and hand nothing more to handlers; held messages stay ours."""
+        self.workers.allowance = 0
+        self.poller.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self.workers.allowance = None
+        self.poller.resume()
+        self.workers.pump()
+
+    @property
+    def found(self) -> bool:
+        """Whether the queue's address is known."""
+        return self._queue is not None
+
+    # what the holder of a delivery may do: consume.delivery.Control
+
+    async def ack(self, delivery: Delivery, *, confirm: bool = False) -> bool:
+        """Ask for the delete; with `confirm`, wait for SQS to say so."""
+        if not self._may_settle(delivery):
+            return False
+        delivery.state = DeliveryState.SETTLING
+        done = self.settler.delete(delivery)
+        done.add_done_callback(lambda future: self._settled(delivery, future))
+        return await asyncio.shield(done) if confirm else True
+
+    async def nack(self, delivery: Delivery, delay: float | None = None) -> None:
+        """Show it again after the back-off, or park it once it failed often enough."""
+        options, failure = self._options, delivery.failure
+        count = delivery.raw.receive_count
+        if failure is not None and isinstance(failure, options.retry.drop_on):
+            await self.ack(delivery)
+        elif options.parking is not None and (
+            count >= options.parking.after
+            or (failure is not None and isinstance(failure, options.retry.park_on))
+        ):
+            await self._park(delivery, "")
+        else:
+            await self.release(delivery, options.retry.delay(count) if delay is None else delay)
+
+    async def reject(self, delivery: Delivery, reason: str = "") -> None:
+        """Park it now; without parking, drop it."""
+        if self._options.parking is None:
+            await self.ack(delivery)
+        else:
+            await self._park(delivery, reason)
+
+    async def release(self, delivery: Delivery, delay: float = 0) -> None:
+        """Ask for it to be shown again; returns when the request is on its way."""
+        if not self._may_settle(delivery):
+            return
+        delivery.state = DeliveryState.SETTLING
+        if delivery.extension is not None:
+            await asyncio.wait((delivery.extension,))  # a late beat would undo the release
+        left = delivery.received_at + MAX_VISIBILITY_SECONDS - 1 - self._clock.monotonic()
+        done = self.settler.change(delivery, max(0.0, min(delay, left)))
+        done.add_done_callback(lambda future: self._settled(delivery, future))
+
+    async def extend(self, delivery: Delivery, seconds: float) -> bool:
+        """Keep the lock for so many seconds from now."""
+        if delivery.state is not DeliveryState.HELD:
+            return False
+        return await asyncio.shield(self._beat(delivery, seconds))
+
+    # receiving
+
+    def _url(self) -> str:
+        if self._queue is None:
+            raise TransportError("QueueNotFound", self._options.queue)
+        return self._queue.url
+
+    async def _receive(self, limit: int) -> Sequence[RawMessage]:
+        if self._queue is None:
+            self._queue = await self._transport.resolve(self._options.queue)
+        return await self._transport.receive(
+            self._queue.url,
+            limit=limit,
+            wait_seconds=self._options.wait_time,
+            visibility=self._options.visibility,
+        )
+
+    def _arrived(self, messages: Sequence[RawMessage]) -> None:
+        now = self._clock.monotonic()
+        fresh = []
+        for raw in messages:
+            delivery = Delivery(
+                raw, self._options.queue, self, received_at=now, lock_until=now + self._options.visibility
+            )
+            delivery.counted = True
+            if raw.message_id in self.settler.remembered:
+                self._spawn(self._delete_again(delivery))
+            elif self._stopping:
+                self._spawn(self.release(delivery))
+            else:
+                fresh.append(delivery)
+                if self._options.heartbeat.enabled:
+                    self.heartbeat.watch(delivery)
+        self.workers.add(fresh)
+
+    async def _delete_again(self, delivery: Delivery) -> None:
+        await self.ack(delivery)
+
+    async def _handle(self, group: Sequence[Delivery]) -> None:
+        try:
+            await self._run(group)
+        except asyncio.CancelledError:
+            for delivery in group:
+                await self.release(delivery)
+            raise
+        finally:
+            for delivery in group:
+                if delivery.state is DeliveryState.HELD:
+                    delivery.state = DeliveryState.LEFT
+                    self._finish(delivery)
+
+    # settling
+
+    def _may_settle(self, delivery: Delivery) -> bool:
+        if delivery.state is DeliveryState.LEFT:
+            return self._clock.monotonic() < delivery.lock_until
+        return delivery.state is DeliveryState.HELD
+
+    def _settled(self, delivery: Delivery, future: "asyncio.Future[bool]") -> None:
+        confirmed = not future.cancelled() and future.result()
+        delivery.state = DeliveryState.SETTLED if confirmed else DeliveryState.LOST
+        self._finish(delivery)
+
+    def _finish(self, delivery: Delivery) -> None:
+        if delivery.counted:
+            delivery.counted = False
+            self.permits.give()
+
+    def _beat(self, delivery: Delivery, seconds: float) -> "asyncio.Future[bool]":
+        asked_at = self._clock.monotonic()
+        future = self.settler.change(delivery, seconds, beat=True)
+        delivery.extension = future
+        future.add_done_callback(lambda done: self._extended(delivery, asked_at + seconds, done))
+        return future
+
+    def _extended(self, delivery: Delivery, until: float, future: "asyncio.Future[bool]") -> None:
+        delivery.extension = None
+        if delivery.state is not DeliveryState.HELD:
+            return
+        if not future.cancelled() and future.result():
+            delivery.lock_until = until
+            return
+        delivery.state = DeliveryState.LOST
+        self._log(logging.WARNING, f"lost the lock of message {delivery.raw.message_id}", None)
+        self._finish(delivery)
+        if self._options.heartbeat.cancel_on_loss:
+            self.workers.cancel_handler_of(delivery)
+
+    async def _park(self, delivery: Delivery, reason: str) -> None:
+        if not self._may_settle(delivery):
+            return
+        target = await self._parking_url()
+        if target is None:
+            self._log(logging.ERROR, f"no queue to park message {delivery.raw.message_id} in", None)
+        else:
+            copy = parked_copy(delivery, reason=reason, now=self._clock.time(), fifo=target.endswith(".fifo"))
+            try:
+                (result,) = await self._transport.send(target, [copy])
+                if result.ok:
+                    await self.ack(delivery)
+                    return
+                self._log(logging.ERROR, f"parking failed: {result.code} {result.detail}", None)
+            except TransportError as error:
+                self._log(logging.ERROR, "parking failed", error)
+        await self.release(delivery, self._options.retry.delay(delivery.raw.receive_count))
+
+    async def _parking_url(self) -> str | None:
+        parking = self._options.parking
+        if parking is not None and parking.queue is not None:
+            try:
+                return (await self._transport.resolve(parking.queue)).url
+            except TransportError as error:
+                self._log(logging.ERROR, f"cannot find the parking queue {parking.queue}", error)
+                return None
+        return self._queue.dead_letter_url if self._queue else None
+
+    # ending
+
+    async def _drain(self, timeout: float) -> None:
+        self._stopping = True
+        try:
+            await drain(
+                self.poller,
+                self.workers,
+                self.settler,
+                release_buffered=self._release_buffered,
+                timeout=timeout,
+            )
+        finally:
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _release_buffered(self) -> None:
+        for delivery in self.workers.close():
+            self._spawn(self.release(delivery))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _poll_failed(self, error: Exception, times: int) -> None:
+        if times & (times - 1) == 0:  # 1, 2, 4, 8 …: an outage is no flood
+            self._log(
+                logging.ERROR, f"receive from {self._options.queue} failed {times} times in a row", error
+            )
+
+    def _settle_failed(self, code: str, detail: str) -> None:
+        self.settle_failures += 1
+        self._log(
+            logging.WARNING, f"settling a message of {self._options.queue} failed: {code} {detail}", None
+        )

@@ -1,0 +1,66 @@
+"""Dead letters that say why they are dead.
+
+A parked message is the original body and attributes plus one attribute `parking`, a JSON object. It
+replaces our packed `headers` attribute and contains it, so that ten attributes stay ten; redrive
+puts everything back.
+"""
+
+import hashlib
+import json
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from faststream_sqs.consume.delivery import Delivery
+from faststream_sqs.transport.protocol import Attribute, OutgoingMessage
+
+PARKING_ATTRIBUTE = "parking"
+HEADERS_ATTRIBUTE = "headers"
+MAX_ATTRIBUTES = 10
+MESSAGE_CHARACTERS = 1_000
+
+
+def parked_copy(delivery: Delivery, *, reason: str, now: float, fifo: bool) -> OutgoingMessage:
+    """The message to send to the parking queue."""
+    raw = delivery.raw
+    kept = {name: value for name, value in raw.attributes.items() if name != PARKING_ATTRIBUTE}
+    details = _details(delivery, reason, now)
+    headers = kept.pop(HEADERS_ATTRIBUTE, None)
+    if headers is not None:
+        details[HEADERS_ATTRIBUTE] = headers.text
+    moved = list(kept)[MAX_ATTRIBUTES - 1 :]
+    if moved:
+        details["attributes"] = {name: _plain(kept.pop(name)) for name in moved}
+    return OutgoingMessage(
+        body=raw.body,
+        attributes={**kept, PARKING_ATTRIBUTE: Attribute(json.dumps(details, separators=(",", ":")))},
+        group_id=raw.system.get("MessageGroupId", raw.message_id) if fifo else None,
+        dedup_id=raw.message_id if fifo else None,
+    )
+
+
+def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:
+    raw, failure = delivery.raw, delivery.failure
+    return {
+        "reason": reason or ("failed too often" if failure is None else "the handler failed"),
+        "exception_type": type(failure).__qualname__ if failure is not None else None,
+        "message": str(failure)[:MESSAGE_CHARACTERS] if failure is not None else None,
+        "fingerprint": _fingerprint(failure) if failure is not None else None,
+        "attempts": raw.receive_count,
+        "first_seen": raw.system.get("ApproximateFirstReceiveTimestamp"),
+        "parked_at": str(int(now * 1000)),
+        "source": delivery.queue,
+        "message_id": raw.message_id,
+    }
+
+
+def _fingerprint(failure: BaseException) -> str:
+    """Equal for failures of one type raised at one place, whatever their text."""
+    frames = traceback.extract_tb(failure.__traceback__)[-1:]
+    place = f"{frames[0].filename.rsplit('/', 1)[-1]}:{frames[0].name}" if frames else ""
+    text = f"{type(failure).__module__}.{type(failure).__qualname__}@{place}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(attribute: Attribute) -> Mapping[str, str]:
+    return {"type": attribute.data_type, "value": attribute.text}

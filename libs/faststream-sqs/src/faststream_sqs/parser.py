@@ -1,0 +1,113 @@
+"""From a received message to the one a handler sees.
+
+SNS with raw delivery and SNS in its envelope give the same message: body, headers, trace parent.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from faststream.message import StreamMessage, decode_message
+
+from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
+from faststream_sqs.message import SNSOrigin, SQSBatchMessage, SQSMessage, unpack_headers
+from faststream_sqs.parking import HEADERS_ATTRIBUTE
+
+RAW_CONTENT_TYPE = "application/octet-stream"
+CONTENT_TYPE = "content-type"
+CORRELATION_ID = "correlation_id"
+
+
+class SQSParser:
+    """Parses single messages; `content_type` is that of messages which do not name their own.
+
+    `application/octet-stream` hands the body to the handler as it came, whatever the message says.
+    """
+
+    def __init__(self, content_type: str = "application/json") -> None:
+        self._content_type = content_type
+
+    async def parse_message(self, delivery: Delivery) -> SQSMessage:
+        """Unwrap SNS, flatten attributes into headers."""
+        return self.parse(delivery)
+
+    def parse(self, delivery: Delivery) -> SQSMessage:
+        """The same, for batches."""
+        raw = delivery.raw
+        headers = {name: attribute.text for name, attribute in raw.attributes.items()}
+        body, sns = raw.body, None
+        envelope = _envelope(raw.body)
+        if envelope is not None:
+            body, sns = envelope["Message"], _origin(envelope)
+            headers |= _envelope_headers(envelope)
+        headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE, ""))
+        return SQSMessage(
+            delivery,
+            body.encode(),
+            sns=sns,
+            headers=headers,
+            content_type=self._content_type_of(headers),
+            correlation_id=headers.get(CORRELATION_ID),
+        )
+
+    async def decode_message(self, message: StreamMessage[Any]) -> Any:
+        """By content type: JSON, text, or the bytes themselves."""
+        return decode_message(message)
+
+    def _content_type_of(self, headers: Mapping[str, str]) -> str:
+        if self._content_type == RAW_CONTENT_TYPE:
+            return RAW_CONTENT_TYPE
+        return headers.get(CONTENT_TYPE, self._content_type)
+
+
+class SQSBatchParser:
+    """Parses batches; items are handed over undecoded."""
+
+    def __init__(self, content_type: str = "application/json") -> None:
+        self._single = SQSParser(content_type)
+
+    async def parse_message(self, batch: DeliveryBatch) -> SQSBatchMessage:
+        """One message with all items."""
+        items = [self._single.parse(delivery) for delivery in batch.deliveries]
+        return SQSBatchMessage(
+            batch,
+            items,
+            batch_headers=[item.headers for item in items],
+            content_type=RAW_CONTENT_TYPE,
+            correlation_id=items[0].correlation_id if items else None,
+            message_id=items[0].message_id if items else None,
+        )
+
+    async def decode_batch(self, message: StreamMessage[DeliveryBatch]) -> list[SQSMessage]:
+        """The items: each is decoded by the handler, so that a bad one fails alone."""
+        items: list[SQSMessage] = message.body
+        return items
+
+
+def _envelope(body: str) -> Mapping[str, Any] | None:
+    if not body.startswith("{") or '"TopicArn"' not in body or '"Notification"' not in body:
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    wanted = ("TopicArn", "MessageId", "Message")
+    if value.get("Type") == "Notification" and all(isinstance(value.get(name), str) for name in wanted):
+        return dict(value)
+    return None
+
+
+def _origin(envelope: Mapping[str, Any]) -> SNSOrigin:
+    return SNSOrigin(envelope["TopicArn"], envelope["MessageId"], envelope.get("Subject"))
+
+
+def _envelope_headers(envelope: Mapping[str, Any]) -> dict[str, str]:
+    headers = {}
+    attributes = envelope.get("MessageAttributes")
+    for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
+        value = str(attribute.get("Value", ""))
+        if attribute.get("Type") == "Binary":
+            value = base64.b64decode(value).decode("latin-1")
+        headers[name] = value
+    return headers

@@ -1,0 +1,143 @@
+"""Encodes what is published and sends it, looking at every entry's result."""
+
+import json
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from faststream.exceptions import FeatureNotSupportedException, IncorrectState
+
+from faststream_sqs._fs import (
+    AsyncCallable,
+    CodecProto,
+    CustomCallable,
+    DefaultCodec,
+    ParserComposition,
+    ProducerProto,
+)
+from faststream_sqs.clock import Clock, SystemClock
+from faststream_sqs.parser import CONTENT_TYPE, CORRELATION_ID, SQSParser
+from faststream_sqs.parking import HEADERS_ATTRIBUTE
+from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, MessageRefused, batches
+from faststream_sqs.response import SQSPublishCommand
+from faststream_sqs.schemas import Queue, Topic
+from faststream_sqs.transport.protocol import Attribute, EntryResult, OutgoingMessage, Transport
+
+if TYPE_CHECKING:
+    from fast_depends.library.serializer import SerializerProto
+
+TRACE_PARENT = "traceparent"
+SEND_ATTEMPTS = 5
+FIRST_BACK_OFF_SECONDS = 0.1
+
+
+class PublishFailed(Exception):
+    """Some messages were not taken; `failed` pairs their index with the reason."""
+
+    def __init__(self, failed: Sequence[tuple[int, EntryResult]]) -> None:
+        self.failed = tuple(failed)
+        reasons = ", ".join(f"#{i} {result.code} {result.detail}".rstrip() for i, result in failed)
+        super().__init__(f"{len(failed)} messages were not taken: {reasons}")
+
+
+class SQSProducer(ProducerProto[SQSPublishCommand]):
+    """Sends to queues and publishes to topics."""
+
+    def __init__(
+        self,
+        parser: CustomCallable | None = None,
+        decoder: CustomCallable | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        default = SQSParser()
+        self._parser: AsyncCallable = ParserComposition(parser, default.parse_message)
+        self._decoder: AsyncCallable = ParserComposition(decoder, default.decode_message)
+        self.codec: CodecProto = DefaultCodec()
+        self._clock = clock or SystemClock()
+        self._transport: Transport | None = None
+        self._serializer: SerializerProto | None = None
+        self._urls: dict[str, str] = {}
+
+    def connect(self, transport: Transport, serializer: "SerializerProto | None", codec: CodecProto) -> None:
+        """Send through this transport from now on."""
+        self._transport = transport
+        self._serializer = serializer
+        self.codec = codec
+
+    def disconnect(self) -> None:
+        """Send nothing any more."""
+        self._transport = None
+        self._urls.clear()
+
+    async def publish(self, cmd: SQSPublishCommand) -> str:
+        """Send one message; returns its id. Raises `PublishFailed` or `MessageRefused`."""
+        (message_id,) = await self.publish_batch(cmd)
+        return message_id
+
+    async def publish_batch(self, cmd: SQSPublishCommand) -> list[str]:
+        """Send all bodies in as few calls as possible; returns their ids in order."""
+        messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
+        if isinstance(cmd.target, Topic):
+            limit = MAX_TOPIC_BYTES
+        elif isinstance(cmd.target, Queue):
+            limit = MAX_QUEUE_BYTES
+        else:
+            raise IncorrectState("name a queue or a topic to publish to")
+        ids: list[str] = []
+        for group in list(batches(messages, limit)):
+            ids += await self._send(cmd.target, group, len(ids))
+        return ids
+
+    async def request(self, cmd: SQSPublishCommand) -> Any:
+        """Not on queues."""
+        raise FeatureNotSupportedException("SQS has no request and reply; use two queues")
+
+    async def encode(self, body: Any, cmd: SQSPublishCommand, index: int = 0) -> OutgoingMessage:
+        """One message as it goes over the wire; our own attributes are `traceparent` and `headers`."""
+        payload, content_type = await self.codec.encode(body, serializer=self._serializer)
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError as error:
+            raise MessageRefused(
+                "a body must be UTF-8 text; encode binary data, for example as base64"
+            ) from error
+        packed = {str(k): str(v) for k, v in cmd.headers.items() if v is not None}
+        attributes = {name: Attribute(value) for name, value in cmd.attributes.items()}
+        if trace_parent := packed.pop(TRACE_PARENT, None):
+            attributes[TRACE_PARENT] = Attribute(trace_parent)
+        if content_type:
+            packed.setdefault(CONTENT_TYPE, content_type)
+        if cmd.correlation_id:
+            packed.setdefault(CORRELATION_ID, cmd.correlation_id)
+        if packed:
+            attributes[HEADERS_ATTRIBUTE] = Attribute(json.dumps(packed, separators=(",", ":")))
+        dedup = cmd.dedup_id if index == 0 or cmd.dedup_id is None else f"{cmd.dedup_id}-{index}"
+        return OutgoingMessage(text, attributes, cmd.group_id, dedup, cmd.delay_seconds, cmd.subject)
+
+    async def _send(self, target: Queue | Topic, messages: list[OutgoingMessage], offset: int) -> list[str]:
+        results: dict[int, EntryResult] = {}
+        pending = list(range(len(messages)))
+        for attempt in range(SEND_ATTEMPTS):
+            if attempt:
+                bound = FIRST_BACK_OFF_SECONDS * 2**attempt
+                await self._clock.sleep(bound * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+            answers = await self._call(target, [messages[i] for i in pending])
+            results |= dict(zip(pending, answers, strict=True))
+            pending = [i for i in pending if not results[i].ok and results[i].retryable]
+            if not pending:
+                break
+        failed = [(offset + i, results[i]) for i in sorted(results) if not results[i].ok]
+        if failed:
+            raise PublishFailed(failed)
+        return [results[i].message_id for i in range(len(messages))]
+
+    async def _call(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
+        if self._transport is None:
+            raise IncorrectState("connect the broker first")
+        if isinstance(target, Topic):
+            return await self._transport.publish(target.arn, messages)
+        if target.name not in self._urls:
+            self._urls[target.name] = (
+                target.name if target.is_url else (await self._transport.resolve(target.name)).url
+            )
+        return await self._transport.send(self._urls[target.name], messages)

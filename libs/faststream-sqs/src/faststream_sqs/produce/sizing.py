@@ -1,0 +1,57 @@
+"""Splitting messages into calls that SQS and SNS accept."""
+
+from collections.abc import Iterator, Sequence
+
+from faststream_sqs.schemas import MAX_BATCH
+from faststream_sqs.transport.protocol import OutgoingMessage
+
+MAX_QUEUE_BYTES = 1024 * 1024
+"""One message and one batch to a queue."""
+
+MAX_TOPIC_BYTES = 256 * 1024
+"""One message and one batch to a topic, unless the topic was raised."""
+
+MAX_ATTRIBUTES = 10
+
+
+class MessageRefused(ValueError):
+    """The message can never be sent as it is; says what is wrong with it."""
+
+
+def size_of(message: OutgoingMessage) -> int:
+    """Bytes that count: body, and name, type and value of each attribute."""
+    size = len(message.body.encode())
+    for name, attribute in message.attributes.items():
+        value = attribute.value if isinstance(attribute.value, bytes) else attribute.value.encode()
+        size += len(name.encode()) + len(attribute.data_type.encode()) + len(value)
+    return size
+
+
+def check(message: OutgoingMessage, limit: int) -> int:
+    """Raise `MessageRefused` for what the service would refuse; returns the size."""
+    if not message.body:
+        raise MessageRefused("an empty body cannot be sent")
+    if len(message.attributes) > MAX_ATTRIBUTES:
+        raise MessageRefused(
+            f"{len(message.attributes)} attributes, at most {MAX_ATTRIBUTES} are possible "
+            "(one of them carries the headers); put the rest into the body"
+        )
+    size = size_of(message)
+    if size > limit:
+        raise MessageRefused(f"{size} bytes with attributes, at most {limit} are possible")
+    return size
+
+
+def batches(messages: Sequence[OutgoingMessage], limit: int) -> Iterator[list[OutgoingMessage]]:
+    """Groups of at most ten messages and `limit` bytes, in order."""
+    group: list[OutgoingMessage] = []
+    group_size = 0
+    for message in messages:
+        size = check(message, limit)
+        if group and (len(group) == MAX_BATCH or group_size + size > limit):
+            yield group
+            group, group_size = [], 0
+        group.append(message)
+        group_size += size
+    if group:
+        yield group

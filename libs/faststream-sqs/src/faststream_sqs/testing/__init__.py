@@ -1,0 +1,13 @@
+from faststream_sqs.testing.broker import TestSQSBroker
+from faststream_sqs.testing.clock import ManualClock
+from faststream_sqs.testing.control import RecordingControl, Settlement, a_delivery
+from faststream_sqs.testing.memory import MemoryTransport
+
+__all__ = (
+    "ManualClock",
+    "MemoryTransport",
+    "RecordingControl",
+    "Settlement",
+    "TestSQSBroker",
+    "a_delivery",
+)

@@ -1,0 +1,241 @@
+"""SQS and SNS through aiobotocore.
+
+Two SQS clients: with one shared pool a delete would wait behind long polls.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession, get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faststream_sqs.transport.protocol import (
+    Attribute,
+    EntryResult,
+    OutgoingMessage,
+    QueueInfo,
+    RawMessage,
+    TransportError,
+)
+
+SessionFactory = Callable[[], AioSession]
+
+CONNECT_TIMEOUT_SECONDS = 5
+ANSWER_MARGIN_SECONDS = 10  # a poll that answers later than this is given up
+CONTROL_TIMEOUT_SECONDS = 10
+
+
+class AiobotocoreTransport:
+    """The transport of production: one session, two SQS clients, one SNS client."""
+
+    def __init__(
+        self,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        session_factory: SessionFactory = get_session,
+    ) -> None:
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._session_factory = session_factory
+        self._stack: AsyncExitStack | None = None
+        self._poll: Any = None
+        self._control: Any = None
+        self._topics: Any = None
+
+    async def open(self, *, polls: int, wait_seconds: float) -> None:
+        """Create the clients; opens no connection yet, so an absent SQS does not fail here."""
+        if self._stack is not None:
+            return
+        session = self._session_factory()
+        async with AsyncExitStack() as stack:
+            self._poll = await self._client(
+                stack, session, "sqs", polls + 2, wait_seconds + ANSWER_MARGIN_SECONDS, 1
+            )
+            control_pool = 2 * polls + 10
+            self._control = await self._client(
+                stack, session, "sqs", control_pool, CONTROL_TIMEOUT_SECONDS, 1
+            )
+            self._topics = await self._client(stack, session, "sns", 10, CONTROL_TIMEOUT_SECONDS, 3)
+            self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Close the clients and their pools."""
+        stack, self._stack = self._stack, None
+        self._poll = self._control = self._topics = None
+        if stack is not None:
+            await stack.aclose()
+
+    async def _client(
+        self,
+        stack: AsyncExitStack,
+        session: AioSession,
+        service: str,
+        pool: int,
+        read_timeout: float,
+        attempts: int,
+    ) -> Any:
+        config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=read_timeout,
+            max_pool_connections=pool,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            parameter_validation=False,
+        )
+        return await stack.enter_async_context(
+            session.create_client(
+                service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
+            )
+        )
+
+    async def resolve(self, queue: str) -> QueueInfo:
+        """Find the queue's URL and, where its attributes may be read, its dead-letter queue."""
+        control = self._opened(self._control)
+        async with _translated():
+            url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
+        try:
+            answer = await control.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+            policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+            arn = policy.get("deadLetterTargetArn", "")
+            if not arn:
+                return QueueInfo(url)
+            _, _, _, _, account, name = arn.split(":", 5)
+            target = await control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+            return QueueInfo(url, target["QueueUrl"])
+        except ClientError as error:
+            if _code(error) in {"AccessDenied", "AccessDeniedException"}:
+                return QueueInfo(url)
+            raise TransportError(_code(error), str(error)) from error
+        except BotoCoreError as error:
+            raise TransportError(type(error).__name__, str(error)) from error
+
+    async def receive(
+        self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
+    ) -> list[RawMessage]:
+        """One long poll, without retries: the poller has its own back-off."""
+        async with _translated():
+            answer = await self._opened(self._poll).receive_message(
+                QueueUrl=queue_url,
+                MaxNumberOfMessages=limit,
+                WaitTimeSeconds=int(wait_seconds),
+                VisibilityTimeout=visibility,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        return [_raw(message) for message in answer.get("Messages", ())]
+
+    async def delete(self, queue_url: str, receipts: Sequence[str]) -> list[EntryResult]:
+        """Delete in one call."""
+        entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(receipts)]
+        async with _translated():
+            answer = await self._opened(self._control).delete_message_batch(
+                QueueUrl=queue_url, Entries=entries
+            )
+        return _results(answer, len(entries))
+
+    async def change_visibility(
+        self, queue_url: str, changes: Sequence[tuple[str, int]]
+    ) -> list[EntryResult]:
+        """Change in one call."""
+        entries = [
+            {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for i, (receipt, seconds) in enumerate(changes)
+        ]
+        async with _translated():
+            answer = await self._opened(self._control).change_message_visibility_batch(
+                QueueUrl=queue_url, Entries=entries
+            )
+        return _results(answer, len(entries))
+
+    async def send(self, queue_url: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
+        """Send in one call."""
+        entries = [{"MessageBody": m.body, **_entry(i, m)} for i, m in enumerate(messages)]
+        for entry, message in zip(entries, messages, strict=True):
+            if message.delay_seconds:
+                entry["DelaySeconds"] = message.delay_seconds
+        async with _translated():
+            answer = await self._opened(self._control).send_message_batch(QueueUrl=queue_url, Entries=entries)
+        return _results(answer, len(entries))
+
+    async def publish(self, topic_arn: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
+        """Publish in one call."""
+        entries = [{"Message": m.body, **_entry(i, m)} for i, m in enumerate(messages)]
+        for entry, message in zip(entries, messages, strict=True):
+            if message.subject:
+                entry["Subject"] = message.subject
+        async with _translated():
+            answer = await self._opened(self._topics).publish_batch(
+                TopicArn=topic_arn, PublishBatchRequestEntries=entries
+            )
+        return _results(answer, len(entries))
+
+    @staticmethod
+    def _opened(client: Any) -> Any:
+        if client is None:
+            raise TransportError("NotOpen", "the transport is closed; connect the broker first")
+        return client
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise TransportError(_code(error), str(error)) from error
+    except (BotoCoreError, OSError) as error:
+        raise TransportError(type(error).__name__, str(error)) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _raw(message: Mapping[str, Any]) -> RawMessage:
+    attributes = {
+        name: Attribute(
+            value.get("StringValue", value.get("BinaryValue", "")), value.get("DataType", "String")
+        )
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+    return RawMessage(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message.get("Body", ""),
+        attributes=attributes,
+        system=message.get("Attributes", {}),
+    )
+
+
+def _entry(index: int, message: OutgoingMessage) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Id": str(index)}
+    if message.attributes:
+        entry["MessageAttributes"] = {name: _attribute(a) for name, a in message.attributes.items()}
+    if message.group_id is not None:
+        entry["MessageGroupId"] = message.group_id
+    if message.dedup_id is not None:
+        entry["MessageDeduplicationId"] = message.dedup_id
+    return entry
+
+
+def _attribute(attribute: Attribute) -> dict[str, Any]:
+    key = "BinaryValue" if isinstance(attribute.value, bytes) else "StringValue"
+    return {"DataType": attribute.data_type, key: attribute.value}
+
+
+def _results(answer: Mapping[str, Any], count: int) -> list[EntryResult]:
+    missing = EntryResult(
+        ok=False, code="NoResult", detail="the answer does not name this entry", retryable=True
+    )
+    results = [missing] * count
+    for entry in answer.get("Successful", ()):
+        results[int(entry["Id"])] = EntryResult(ok=True, message_id=entry.get("MessageId", ""))
+    for entry in answer.get("Failed", ()):
+        results[int(entry["Id"])] = EntryResult(
+            ok=False,
+            code=entry.get("Code", ""),
+            detail=entry.get("Message", ""),
+            retryable=not entry.get("SenderFault", False),
+        )
+    return results

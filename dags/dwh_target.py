@@ -1,6 +1,6 @@
 """Make any DAG a target of the event dispatcher, in five lines.
 
-    from airflow.sdk import DAG
+    from airflow.sdk import DAG, Param
     from dwh_target import target
 
     with DAG("my_dag", **target(params={"start_date": Param(type="string")})):
@@ -19,6 +19,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +40,8 @@ except ImportError:  # Airflow 2
 log = logging.getLogger(__name__)
 
 TARGET_TAG = "dwh-target"
+_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_TOKEN = re.compile(r"[\x21-\x2e\x30-\x7e]{1,250}")  # printable ASCII without space and "/"
 # What the orchestrator adds to the conf of every trigger; a person who starts the DAG may leave it out.
 RESERVED_PARAMS = {
     "triggered_by_job": Param(None, type=["null", "string"], description="Job whose run led to this one"),
@@ -115,10 +118,10 @@ def dag_run_finished(
     The end is part of the id: a cleared run finishes again, and that is another fact.
     """
     job_name, job_run_id = conf.get("triggered_by_job"), conf.get("triggered_by_run_id")
-    if not isinstance(job_name, str) or not isinstance(job_run_id, str):
+    trigger_id = conf.get("trigger_id")
+    if not (_is(_JOB_NAME, job_name) and _is(_TOKEN, job_run_id) and _is(_TOKEN, trigger_id)):
         return None
     parts = ("dag_run_finished", environment, dag_id, run_id, _text(end))
-    trigger_id = conf.get("trigger_id")
     return {
         "event_type": parts[0],
         "event_id": hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32],
@@ -146,6 +149,10 @@ def message_of(fact: Mapping[str, Any]) -> dict[str, Any]:
         "Subject": f"Job Event: {fact['job_name']} - {fact['event_type']}"[:99],
         "MessageAttributes": {n: {"DataType": "String", "StringValue": fact[n]} for n in attributes},
     }
+
+
+def _is(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _text(moment: datetime) -> str:

@@ -105,9 +105,10 @@ class SparkJobOperator(GlueJobOperator):  # type: ignore[misc,unused-ignore]
             errors="replace",
             start_new_session=True,
         )
-        for line in self.process.stdout or ():
-            self.log.info("%s", line.rstrip())
-        if code := self.process.wait():
+        with self.process:
+            for line in self.process.stdout or ():
+                self.log.info("%s", line.rstrip())
+        if code := self.process.returncode:
             raise RuntimeError(f"{JOB_NAME} ended with exit code {code}")
 
     def on_kill(self) -> None:
@@ -140,5 +141,5 @@ with DAG(
         stop_job_run_on_kill=True,
         resume_glue_job_on_retry=True,
         retries=1,
-        retry_delay=timedelta(seconds=30),
+        retry_delay=timedelta(seconds=10),
     )

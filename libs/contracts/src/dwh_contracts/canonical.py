@@ -1,0 +1,28 @@
+"""Canonical JSON and the content hash (contracts.md 2).
+
+Two events have equal hashes exactly when they say the same, whatever their key order, white space or id.
+"""
+
+import hashlib
+import json
+
+from pydantic import JsonValue
+
+JsonObject = dict[str, JsonValue]
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """Keys sorted by code point, no white space, UTF-8 unescaped, floats by shortest round trip.
+
+    Raises:
+        ValueError: NaN or Infinity.
+    """
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+
+
+def content_hash(event: JsonObject) -> str:
+    """SHA-256, 64 hex digits, over the event without its `event_id`."""
+    content = {key: value for key, value in event.items() if key != "event_id"}
+    return hashlib.sha256(canonical_json(content)).hexdigest()

@@ -36,15 +36,15 @@ class AwsError(Exception):
     """A call to AWS that did not succeed."""
 
 
-class AwsUnavailable(AwsError):
+class AwsUnavailable(AwsError):  # noqa: N818 - named for what happened
     """Try again later."""
 
 
-class AwsRefused(AwsError):
+class AwsRefused(AwsError):  # noqa: N818 - named for what happened
     """Trying again does not help."""
 
 
-class ObjectMissing(AwsError):
+class ObjectMissing(AwsError):  # noqa: N818 - named for what happened
     """No object at this address."""
 
 

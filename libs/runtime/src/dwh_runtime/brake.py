@@ -62,7 +62,7 @@ class PoisonBrake:
         """
         while self.engaged:
             if self._stopped:
-                raise Retry("stopping while the poison brake is engaged", after=0)
+                raise Retry("stopping while the poison brake is engaged", after=0, counted=False)
             wait_seconds = self._next_at - self._clock.monotonic()
             if wait_seconds <= 0:
                 self._next_at = self._clock.monotonic() + self._every

@@ -8,6 +8,8 @@ from dwh_runtime.settings import ServiceSettings
 
 RETRY_SECONDS = (2, 30, 300, 3300)
 PARK_AT_RECEIVE = 5
+# An idle stop takes as long as a poll; 20 s would spend most of a pod's grace period on nothing.
+WAIT_SECONDS = 5
 
 
 def make_broker(settings: ServiceSettings) -> SQSBroker:
@@ -25,6 +27,7 @@ def subscription(settings: ServiceSettings, *, batch: Batch | None = None) -> di
         "retry": Retry(delays=RETRY_SECONDS),
         "parking": Parking(after=PARK_AT_RECEIVE),
         "visibility": settings.visibility_seconds,
+        "wait_time": WAIT_SECONDS,
         "content_type": "application/octet-stream",
     }
     return options if batch is None else {**options, "batch": batch}

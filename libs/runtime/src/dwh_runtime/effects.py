@@ -130,7 +130,7 @@ class EffectExecutor:
         state = claim.state.name
         if state == "HELD":
             self._count(key, "held")
-            raise Retry(f"{key} is being performed elsewhere", after=self._until(claim))
+            raise Retry(f"{key} is being performed elsewhere", after=self._until(claim), counted=False)
         if state == "DONE":
             outcome = _stored(claim)
         else:

@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 3.0
 _UNAVAILABLE = 503
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Probes:
     """What the health routes need to know about the process they stand in."""
 
@@ -31,6 +31,7 @@ class Probes:
     broker: SQSBroker
     ready: Mapping[str, Check]
     stopping: Callable[[], bool]
+    _settle_failures_seen: int = 0
 
     async def livez(self, _request: Request) -> Response:
         """200 while every poll loop turns; that this answers shows that the event loop does."""
@@ -52,8 +53,19 @@ class Probes:
         return JSONResponse({"ready": not problems, "problems": problems}, _UNAVAILABLE if problems else 200)
 
     async def metrics(self, _request: Request) -> Response:
-        """Prometheus text format."""
+        """Prometheus text format, the broker's own figures read at this moment."""
+        self._observe_broker()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    def _observe_broker(self) -> None:
+        queues = list(self.broker.health().detail.values())
+        metrics.INFLIGHT_MESSAGES.labels(self.service).set(sum(queue["in_flight"] for queue in queues))
+        metrics.POLL_LOOP_AGE_SECONDS.labels(self.service).set(
+            max((q["poll_age"] for q in queues), default=0)
+        )
+        failures_now = sum(queue["settle_failures"] for queue in queues)
+        metrics.SETTLE_FAILURES.labels(self.service).inc(max(failures_now - self._settle_failures_seen, 0))
+        self._settle_failures_seen = failures_now
 
     async def asyncapi(self, _request: Request) -> Response:
         """What this service consumes and produces, as AsyncAPI 3 JSON."""

@@ -7,6 +7,7 @@ Guarantees: a message is acknowledged only after its handler returned or its qua
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,8 +16,8 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_contracts.parse import Event, Refused, parse_event
 from dwh_contracts.quarantine import QuarantineRecord, quarantine_record
-from faststream.exceptions import NackMessage
-from faststream_sqs import BatchOutcome, SQSBatchMessage, SQSBroker, SQSMessage
+from faststream.exceptions import SetupError
+from faststream_sqs import SQSBatchMessage, SQSBroker, SQSMessage
 
 from dwh_runtime import metrics
 from dwh_runtime.brake import Announce, PoisonBrake
@@ -56,6 +57,7 @@ Expand = Callable[[JsonObject], bytes]
 
 Fate = Exception | None
 _ACKNOWLEDGED = (Poison, Duplicate)
+_AWAY_SECONDS = 2.0
 
 
 class Intake:
@@ -67,9 +69,9 @@ class Intake:
         service: str,
         quarantine: Quarantine,
         clock: Clock,
+        *,
         brake: PoisonBrake,
         gate: DependencyGate,
-        *,
         unavailable: tuple[type[Exception], ...] = (),
         expand: Expand | None = None,
     ) -> None:
@@ -111,62 +113,41 @@ class Intake:
             raise Poison(refused.reason, refused.path, refused.detail) from None
 
     async def handle(self, message: SQSMessage, handler: Handler) -> None:
-        """Run `handler` on one message and settle it by what comes out.
+        """Run `handler` on one message and settle it by what comes out; raises nothing of the handler's."""
 
-        Returning acknowledges; anything raised goes to the broker, whose schedule decides on delay and
-        parking unless the handler said when.
-        """
-        started = self._clock.monotonic()
-        metrics.MESSAGES_RECEIVED.labels(self._service).inc()
+        async def of_one(received: Sequence[Received]) -> Sequence[Outcome]:
+            await handler(received[0].event, received[0].origin)
+            return [None]
+
         with bind_message(sqs_message_id=message.message_id, receive_count=message.receive_count):
-            try:
-                await self.brake.admit()
-            except Retry as stopping:
-                fate: Fate = stopping
-            else:
-                fate = await self._account(message, await self._single(message, handler))
-        metrics.HANDLE_SECONDS.labels(self._service).observe(self._clock.monotonic() - started)
-        self._count(fate)
-        if fate is None or isinstance(fate, _ACKNOWLEDGED):
-            return
-        delay = _delay(fate)
-        if delay is None:
-            raise fate  # the broker's schedule; a parking record then names this exception
-        raise NackMessage(delay=delay) from fate
+            await self._run([message], of_one)
 
-    async def handle_batch(self, batch: SQSBatchMessage, handler: BatchHandler) -> BatchOutcome:
+    async def handle_batch(self, batch: SQSBatchMessage, handler: BatchHandler) -> None:
         """Run `handler` on what a batch holds and settle item by item.
 
         Bad items are quarantined without the others noticing. While the brake is engaged items pass one
         by one, as single messages would.
         """
-        started = self._clock.monotonic()
-        metrics.MESSAGES_RECEIVED.labels(self._service).inc(len(batch.items))
-        settled = BatchOutcome()
-        waiting = list(enumerate(batch.items))
+        waiting = list(batch.items)
         while waiting:
             group, waiting = (waiting[:1], waiting[1:]) if self.brake.engaged else (waiting, [])
-            try:
-                await self.brake.admit()
-            except Retry as stopping:
-                fates: list[Fate] = [stopping] * len(group)
-            else:
-                fates = await self._account_all([m for _, m in group], handler)
-            for (index, _), fate in zip(group, fates, strict=True):
-                self._count(fate)
-                if fate is None or isinstance(fate, _ACKNOWLEDGED):
-                    settled.ack(index)
-                else:
-                    settled.retry(index, _delay(fate))
+            await self._run(group, handler)
+
+    async def _run(self, messages: Sequence[SQSMessage], handler: BatchHandler) -> None:
+        started = self._clock.monotonic()
+        metrics.MESSAGES_RECEIVED.labels(self._service).inc(len(messages))
+        try:
+            await self.brake.admit()
+        except Retry as stopping:
+            fates: list[Fate] = [stopping] * len(messages)
+        else:
+            fates = await self._handled(messages, handler)
+            for index, message in enumerate(messages):
+                fates[index] = await self._account(message, fates[index], first=index == 0)
+        for message, fate in zip(messages, fates, strict=True):
+            metrics.MESSAGES_HANDLED.labels(self._service, _LABELS.get(type(fate), "error")).inc()
+            await _settle(message, fate)
         metrics.HANDLE_SECONDS.labels(self._service).observe(self._clock.monotonic() - started)
-        return settled
-
-    async def _single(self, message: SQSMessage, handler: Handler) -> Fate:
-        async def of_one(received: Sequence[Received]) -> Sequence[Outcome]:
-            await handler(received[0].event, received[0].origin)
-            return [None]
-
-        return (await self._handled([message], of_one))[0]
 
     async def _handled(self, messages: Sequence[SQSMessage], handler: BatchHandler) -> list[Fate]:
         """Parse all, let the handler see those understood, give each its fate; raises nothing."""
@@ -201,39 +182,33 @@ class Intake:
             except TimeoutError:
                 fate = Retry(f"the handler took longer than {self._settings.handler_seconds:g} s")
             except self._unavailable as error:
-                await self.gate.trip(type(error).__name__, str(error))
-                fate = Retry(str(error))
+                fate = await self._away(error)
             except Exception as error:  # the edge: the broker retries, then parks with details
                 log.exception("handler_failed", error=str(error))
                 fate = error
         return [fate] * len(received)
 
-    async def _account_all(self, messages: Sequence[SQSMessage], handler: BatchHandler) -> list[Fate]:
-        fates = await self._handled(messages, handler)
-        for index, message in enumerate(messages):
-            try:
-                if index and isinstance(fates[index], Poison):
-                    await self.brake.admit()  # engaged by an earlier item of this batch: wait for a turn
-            except Retry as stopping:
-                fates[index] = stopping
-            else:
-                fates[index] = await self._account(message, fates[index])
-        return fates
-
-    async def _account(self, message: SQSMessage, fate: Fate) -> Fate:
+    async def _account(self, message: SQSMessage, fate: Fate, *, first: bool) -> Fate:
         """Quarantine what is poison, and tell the brake."""
         if isinstance(fate, Poison):
             try:
+                if not first:
+                    await self.brake.admit()  # engaged by an earlier item of this batch: wait for a turn
                 await self._refuse(message, fate)
+            except Retry as stopping:
+                return stopping
             except self._unavailable as error:
-                await self.gate.trip(type(error).__name__, str(error))
-                return Retry(str(error))
+                return await self._away(error)
             await self.brake.refused()
         elif fate is None or isinstance(fate, Duplicate):
             await self.brake.good()
         elif isinstance(fate, Retry):
             log.info("message_retried", why=fate.why, after_seconds=fate.after)
         return fate
+
+    async def _away(self, error: Exception) -> Retry:
+        await self.gate.trip(type(error).__name__, str(error))
+        return Retry(str(error), after=_AWAY_SECONDS, counted=False)
 
     async def _refuse(self, message: SQSMessage, poison: Poison) -> None:
         record = quarantine_record(
@@ -259,9 +234,6 @@ class Intake:
         if self._fatal is not None:
             raise self._fatal
 
-    def _count(self, fate: Fate) -> None:
-        metrics.MESSAGES_HANDLED.labels(self._service, _LABELS.get(type(fate), "error")).inc()
-
 
 _LABELS: Mapping[type, str] = {
     type(None): "done",
@@ -286,20 +258,47 @@ def open_intake(
 ) -> Intake:
     """The intake of `settings.queue_url`, with its brake and gate on one valve."""
     clock = clock or SystemClock()
-    valve = Valve(partial(broker.pause, settings.queue_url), partial(broker.resume, settings.queue_url))
+    valve = Valve(*_switch(broker, settings.queue_url))
     brake = PoisonBrake(
         partial(valve.close, "poison"), partial(valve.open, "poison"), clock, announce=announce
     )
     gate = DependencyGate(
         checks, partial(valve.close, "dependency"), partial(valve.open, "dependency"), clock
     )
-    return Intake(settings, service, quarantine, clock, brake, gate, unavailable=unavailable, expand=expand)
+    return Intake(
+        settings, service, quarantine, clock, brake=brake, gate=gate, unavailable=unavailable, expand=expand
+    )
 
 
-def _delay(fate: Exception) -> float | None:
+def _switch(
+    broker: SQSBroker, queue: str
+) -> tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]:
+    """Pause and resume; both do nothing before the broker starts and after it stopped."""
+
+    async def pause() -> None:
+        with suppress(SetupError):
+            await broker.pause(queue)
+
+    async def resume() -> None:
+        with suppress(SetupError):
+            await broker.resume(queue)
+
+    return pause, resume
+
+
+async def _settle(message: SQSMessage, fate: Fate) -> None:
+    """Say what becomes of the message; what is left unsaid the broker acknowledges after the handler."""
+    if fate is None or isinstance(fate, _ACKNOWLEDGED):
+        return
+    message.raw_message.failure = fate  # a parking record names it
     if isinstance(fate, Fatal):
-        return 0
-    return fate.after if isinstance(fate, Retry) else None
+        await message.release(0)
+    elif not isinstance(fate, Retry):
+        await message.nack()
+    elif fate.counted:
+        await message.nack(fate.after)
+    else:
+        await message.release(fate.after or 0)
 
 
 def _origin(message: SQSMessage) -> Origin:

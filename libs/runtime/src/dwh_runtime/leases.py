@@ -1,4 +1,4 @@
-"""Periodic work that one replica does at a time, under a lease that is a document.
+"""Periodic work that one replica does at a time, under a lease.
 
 Guarantees: at most one holder renews a live lease; a holder that died is replaced after `ttl`. A holder
 that stalls longer than `ttl` may overlap with its successor: what a tick writes must be a create or a
@@ -6,41 +6,34 @@ compare-and-set.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any, Protocol
 
-from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
-from dwh_contracts.times import format_time, parse_time
 
 from dwh_runtime.logging import get_logger
 
 log = get_logger(__name__)
 
 
-class DocumentsPort(Protocol):
-    """`dwh_eventstore.Documents`, structurally."""
+class LeasesPort(Protocol):
+    """`dwh_eventstore.Leases`, structurally."""
 
-    async def get(self, key: str) -> Any:
-        """The newest version of the document, or None."""
+    async def acquire(self, name: str, *, owner: str, seconds: float) -> Any:
+        """Take, renew or take over the lease; None while somebody else has it."""
         ...
 
-    async def create(self, key: str, body: JsonObject) -> bool:
-        """False if it exists."""
-        ...
-
-    async def replace(self, versioned: Any, body: JsonObject) -> bool:
-        """False if `versioned` is no longer the newest."""
+    async def release(self, lease: Any) -> None:
+        """Give it back if it is still ours."""
         ...
 
 
 class LeasedTimer:
-    """Calls `tick` every `interval` seconds while this process holds the lease `name`."""
+    """Calls `tick` every `interval` seconds while this process holds `lease|<name>`."""
 
     def __init__(
         self,
         name: str,
-        documents: DocumentsPort,
+        leases: LeasesPort,
         owner: str,
         clock: Clock,
         tick: Callable[[], Awaitable[None]],
@@ -49,18 +42,19 @@ class LeasedTimer:
         ttl: float = 15.0,
     ) -> None:
         self._name = name
-        self._documents = documents
+        self._leases = leases
         self._owner = owner
         self._clock = clock
         self._tick = tick
         self._interval = interval
         self._ttl = ttl
-        self._renew_at: float | None = None
+        self._lease: Any = None
+        self._renew_at = 0.0
 
     @property
     def held(self) -> bool:
         """True while this process believes it holds the lease."""
-        return self._renew_at is not None
+        return self._lease is not None
 
     async def run(self) -> None:
         """Tick until cancelled, then give the lease back.
@@ -81,39 +75,25 @@ class LeasedTimer:
             if await self._hold():
                 await self._tick()
         except Exception as error:  # the edge of background work; see `run`
-            self._renew_at = None
+            self._lease = None
             log.exception("timer_tick_failed", lease=self._name, error=str(error))
 
     async def _hold(self) -> bool:
         now = self._clock.monotonic()
-        if self._renew_at is not None and now < self._renew_at:
+        if self._lease is not None and now < self._renew_at:
             return True
-        held = await self._acquire()
-        if held != self.held:
-            log.info("lease_acquired" if held else "lease_lost", lease=self._name)
-        self._renew_at = now + self._ttl / 3 if held else None
-        return held
-
-    async def _acquire(self) -> bool:
-        current = await self._documents.get(self._name)
-        if current is None:
-            return await self._documents.create(self._name, self._body(self._ttl))
-        theirs = current.body["owner"] != self._owner
-        if theirs and parse_time(current.body["until"]) > self._clock.now():
-            return False
-        return await self._documents.replace(current, self._body(self._ttl))
+        held_before, self._lease = self.held, None
+        self._lease = await self._leases.acquire(self._name, owner=self._owner, seconds=self._ttl)
+        self._renew_at = now + self._ttl / 3
+        if self.held != held_before:
+            log.info("lease_acquired" if self.held else "lease_lost", lease=self._name)
+        return self.held
 
     async def _give_back(self) -> None:
-        if not self.held:
+        if self._lease is None:
             return
-        self._renew_at = None
+        lease, self._lease = self._lease, None
         try:
-            current = await self._documents.get(self._name)
-            if current is not None and current.body["owner"] == self._owner:
-                await self._documents.replace(current, self._body(0.0))
+            await self._leases.release(lease)
         except Exception as error:  # noqa: BLE001 - the lease runs out by itself
             log.warning("lease_not_given_back", lease=self._name, error=str(error))
-
-    def _body(self, seconds: float) -> JsonObject:
-        until = self._clock.now() + timedelta(seconds=seconds)
-        return {"kind": "lease", "owner": self._owner, "until": format_time(until)}

@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from dwh_contracts.clock import Clock
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
@@ -26,11 +25,11 @@ class LinkError(Exception):
     """A token that does not lead to a form."""
 
 
-class LinkForged(LinkError):
+class LinkForged(LinkError):  # noqa: N818 - named for what happened
     """The signature, the salt or the content is not ours."""
 
 
-class LinkExpired(LinkError):
+class LinkExpired(LinkError):  # noqa: N818 - named for what happened
     """Genuine but older than its term."""
 
 
@@ -64,7 +63,7 @@ class LinkSigner:
                 return int(clock.now().timestamp())
 
         self._newest_key = keys[-1].encode()
-        self._serializer: URLSafeTimedSerializer[Any] = URLSafeTimedSerializer(
+        self._serializer: URLSafeTimedSerializer = URLSafeTimedSerializer(
             list(keys),
             salt=SALT,
             signer=ClockedSigner,

@@ -14,7 +14,7 @@ class ConsumeError(Exception):
     """Base of what a handler may raise on purpose."""
 
 
-class Poison(ConsumeError):
+class Poison(ConsumeError):  # noqa: N818 - named for what happened
     """The message can never be handled; it is quarantined and acknowledged (G9)."""
 
     def __init__(self, reason: QuarantineReason, path: str | None = None, detail: str = "") -> None:
@@ -24,21 +24,23 @@ class Poison(ConsumeError):
         self.detail = detail
 
 
-class Retry(ConsumeError):
+class Retry(ConsumeError):  # noqa: N818 - named for what happened
     """The message cannot be handled yet.
 
     Without `after` the broker's schedule applies: 2 s, 30 s, 5 min, 55 min, then the message is parked.
+    With `counted` false it is handed back and never parked for it: nothing was wrong with the message.
     """
 
-    def __init__(self, why: str = "", *, after: float | None = None) -> None:
+    def __init__(self, why: str = "", *, after: float | None = None, counted: bool = True) -> None:
         super().__init__(why)
         self.why = why
         self.after = after
+        self.counted = counted
 
 
-class Duplicate(ConsumeError):
+class Duplicate(ConsumeError):  # noqa: N818 - named for what happened
     """The message's effect is already durable; it is acknowledged and counted."""
 
 
-class Fatal(ConsumeError):
+class Fatal(ConsumeError):  # noqa: N818 - named for what happened
     """The process cannot go on; it stops with exit code 1 and this text as its last line."""

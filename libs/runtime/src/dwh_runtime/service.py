@@ -7,18 +7,19 @@ and one line; missing or wrong settings exit 2 with one line per problem (G11).
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext, suppress
 from typing import Any, TypeVar
 
 import uvicorn
 from faststream_sqs import SQSBroker
 from starlette.types import ASGIApp
 
-from dwh_runtime.gate import Check
+from dwh_runtime.gate import Check, failures
 from dwh_runtime.health import Probes, http_app
 from dwh_runtime.logging import configure, get_logger
 from dwh_runtime.outcomes import Fatal
@@ -26,6 +27,8 @@ from dwh_runtime.settings import ServiceSettings, SettingsError, load
 
 log = get_logger(__name__)
 
+_LOOK_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0
 S = TypeVar("S", bound=ServiceSettings)
 Background = Callable[[], Awaitable[None]]
 
@@ -50,6 +53,7 @@ class Service:
         self.name = name
         self._background = background
         self._close = close
+        self._ready = ready
         self._stop = asyncio.Event()
         self.http = http_app(Probes(name, broker, ready, self._stop.is_set), app)
 
@@ -81,14 +85,26 @@ class Service:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_ended(work)) for work in self._background]
             try:
-                await self.broker.start()
-                log.info("service_started", port=self.settings.http_port)
-                await self._stop.wait()
+                if await self._dependencies_there():
+                    await self.broker.start()
+                    log.info("service_started", port=self.settings.http_port)
+                    await self._stop.wait()
             finally:
                 # Timers first: what they write next would only be cut; then the broker drains in peace.
                 for task in tasks:
                     task.cancel()
                 await self.broker.stop()
+
+    async def _dependencies_there(self) -> bool:
+        """Receive nothing before everything needed was there once; False when told to stop meanwhile."""
+        while not self._stop.is_set():
+            away = await failures(self._ready, _PATIENCE_SECONDS)
+            if not away:
+                return True
+            log.warning("service_waits", away=away)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
+        return False
 
 
 async def _ended(work: Background) -> None:
@@ -121,6 +137,11 @@ def _listen(settings: ServiceSettings) -> socket.socket:
             f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}"
         ) from error
     return listening
+
+
+def instance_name(service: str) -> str:
+    """This process among the replicas of its service: the owner of its claims and leases."""
+    return f"{service}@{socket.gethostname()}/{os.getpid()}"
 
 
 def run(

@@ -21,11 +21,13 @@ class Valve:
         return frozenset(self._reasons)
 
     async def close(self, reason: str) -> None:
-        """Stop receiving for `reason`; repeated calls are harmless."""
-        if reason in self._reasons:
-            return
-        self._reasons.add(reason)
-        log.warning("receiving_paused", reason=reason)
+        """Stop receiving for `reason`; repeated calls are harmless.
+
+        Each one pauses anew: a broker that had not started at the first call has by a later one.
+        """
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            log.warning("receiving_paused", reason=reason)
         await self._pause()
 
     async def open(self, reason: str) -> None:

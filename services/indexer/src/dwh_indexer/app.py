@@ -33,7 +33,7 @@ async def build(
         clock=clock,
     )
     indexing = Indexing(store.events, read_models or store.read_models, clock)
-    subscribe(broker, Deps(settings, intake, indexing))
+    subscribe(broker, Deps(settings, intake, indexing.index))
     return Service(
         settings, broker, name=SERVICE, ready=ready, background=intake.background, close=[store.close]
     )

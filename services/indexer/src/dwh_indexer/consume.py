@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from dwh_runtime.broker import subscription
-from dwh_runtime.intake import Intake
+from dwh_runtime.intake import BatchHandler, Intake
 from faststream_sqs import Batch, BatchOutcome, SQSBroker
 from faststream_sqs.annotations import BatchMessage
 
-from dwh_indexer.effects import Indexing
 from dwh_indexer.settings import Settings
 
 # One bulk request carries a batch; waiting longer would show in "emit to searchable" at rest.
@@ -20,7 +19,7 @@ class Deps:
 
     settings: Settings
     intake: Intake
-    indexing: Indexing
+    index: BatchHandler
 
 
 def subscribe(broker: SQSBroker, deps: Deps) -> None:
@@ -28,4 +27,4 @@ def subscribe(broker: SQSBroker, deps: Deps) -> None:
 
     @broker.subscriber(deps.settings.queue_url, **subscription(deps.settings, batch=_BATCH))
     async def on_job_events(message: BatchMessage) -> BatchOutcome:
-        return await deps.intake.handle_batch(message, deps.indexing.index)
+        return await deps.intake.handle_batch(message, deps.index)

@@ -8,11 +8,14 @@ Pure. The rules:
 | duplicate | the event again: the first copy's process may have died before its fold | duplicate |
 | duplicate of a type whose first copy stays | the stored copy, which may differ from this one | duplicate |
 | conflict (same id, other content) | nothing | quarantined as conflicting-content |
-| no index for the current month | nothing | retried |
+| rejected (the engine cannot hold it) | nothing | quarantined as unmappable |
+| no index for the current month, or busy | nothing | retried |
 """
 
 import enum
 from dataclasses import dataclass
+
+from dwh_contracts.quarantine import QuarantineReason
 
 FIRST_COPY_STAYS = frozenset({"dag_run_created", "dag_run_finished", "trigger_failed"})
 
@@ -23,7 +26,9 @@ class Answer(enum.StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
+    REJECTED = "rejected"
     MISSING_INDEX = "missing_index"
+    BUSY = "busy"
 
 
 class Fold(enum.Enum):
@@ -45,10 +50,11 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Both answers for one event."""
+    """What follows for one event; `reason` belongs to a quarantine."""
 
     fold: Fold
     fate: Fate
+    reason: QuarantineReason | None = None
 
 
 def decide(event_type: str, answer: Answer) -> Verdict:
@@ -60,6 +66,8 @@ def decide(event_type: str, answer: Answer) -> Verdict:
             copy = Fold.STORED_COPY if event_type in FIRST_COPY_STAYS else Fold.THIS
             return Verdict(copy, Fate.DUPLICATE)
         case Answer.CONFLICT:
-            return Verdict(Fold.NONE, Fate.QUARANTINE)
-        case Answer.MISSING_INDEX:
+            return Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.CONFLICTING_CONTENT)
+        case Answer.REJECTED:
+            return Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.UNMAPPABLE)
+        case Answer.MISSING_INDEX | Answer.BUSY:
             return Verdict(Fold.NONE, Fate.RETRY)

@@ -56,16 +56,14 @@ class Indexing:
         """Append, fold, and say of each item what becomes of its message."""
         events = [item.event for item in received]
         BATCH_EVENTS.labels(SERVICE).observe(len(events))
-        appended = await self._events.append(events, [_origin(item) for item in received])
-        verdicts = [self._verdict(event, answer) for event, answer in zip(events, appended, strict=True)]
+        appended = await self._events.append(events, [item.origin for item in received])
+        answers = [Answer(outcome.value) for outcome in appended]
+        for event, answer in zip(events, answers, strict=True):
+            STORE_APPEND.labels(SERVICE, answer.value).inc()
+            log.debug("event_appended", event_id=event.event_id, answer=answer.value)
+        verdicts = [decide(event.event_type, answer) for event, answer in zip(events, answers, strict=True)]
         await self._fold(events, verdicts)
-        return [_outcome(event, verdict.fate) for event, verdict in zip(events, verdicts, strict=True)]
-
-    def _verdict(self, event: Event, appended: Appended) -> Verdict:
-        answer = Answer[appended.name]
-        STORE_APPEND.labels(SERVICE, answer.value).inc()
-        log.debug("event_appended", event_id=event.event_id, answer=answer.value)
-        return decide(event.event_type, answer)
+        return [_outcome(*each) for each in zip(events, answers, verdicts, strict=True)]
 
     async def _fold(self, events: Sequence[Event], verdicts: Sequence[Verdict]) -> None:
         copies = [
@@ -88,25 +86,21 @@ class Indexing:
         return await self._events.get(event.event_id, event.timestamp) or event
 
 
-def _origin(item: Received) -> Origin:
-    return Origin(
-        topic=item.origin.topic,
-        sns_message_id=item.origin.sns_message_id,
-        sqs_message_id=item.origin.sqs_message_id,
-    )
+_DETAILS = {
+    QuarantineReason.CONFLICTING_CONTENT: "this id is stored with other content",
+    QuarantineReason.UNMAPPABLE: "the store cannot hold this event",
+}
 
 
-def _outcome(event: Event, fate: Fate) -> Outcome:
-    match fate:
-        case Fate.DONE:
-            return None
-        case Fate.DUPLICATE:
-            return Duplicate(event.event_id)
-        case Fate.QUARANTINE:
-            return Poison(
-                QuarantineReason("conflicting-content"),
-                "event_id",
-                f"{event.event_id} is stored with other content",
-            )
-        case Fate.RETRY:
-            return Retry("the current month has no index; `dwh bootstrap` makes it")
+def _outcome(event: Event, answer: Answer, verdict: Verdict) -> Outcome:
+    if verdict.reason is not None:
+        return Poison(verdict.reason, "event_id", f"{event.event_id}: {_DETAILS[verdict.reason]}")
+    if verdict.fate is Fate.RETRY:
+        return Retry(_WAITS[answer])
+    return Duplicate(event.event_id) if verdict.fate is Fate.DUPLICATE else None
+
+
+_WAITS = {
+    Answer.MISSING_INDEX: "the current month has no index; `dwh bootstrap` makes it",
+    Answer.BUSY: "the store is overloaded",
+}

@@ -1,0 +1,29 @@
+import pytest
+from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable
+from dwh_runtime.testing.aws_suite import AwsSuite
+
+pytestmark = pytest.mark.integration
+
+
+class TestAwsClients(AwsSuite):
+    @pytest.fixture(autouse=True)
+    async def _clients(self, names, aws_environment):
+        self.topic_arn = names.topic_arn("job-events")
+        self.queue_url = names.queue_url("mwaa-triggers")
+        self.bucket = names.name("code")
+        async with AwsClients("us-east-1") as self._aws:
+            yield
+
+    def aws(self):
+        return self._aws
+
+    async def test_an_unknown_queue_is_refused_and_named(self):
+        with pytest.raises(AwsRefused, match="no-such-queue"):
+            await self._aws.queues.send(self.queue_url + "-no-such-queue", b"{}", {})
+
+
+async def test_an_absent_server_is_unavailable(aws_environment, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    async with AwsClients("us-east-1") as aws:
+        with pytest.raises(AwsUnavailable):
+            await aws.topics.publish("arn:aws:sns:us-east-1:000000000000:x", b"{}", {})

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from botocore.config import Config
 from botocore.session import Session
 
 from dwh_local.children import Child
 from dwh_local.errors import NotReady
 from dwh_local.paths import checkout
-from dwh_local.waiting import until
+from dwh_local.waiting import probe, until
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -60,10 +59,7 @@ def environment(directory: Path, port: int) -> dict[str, str]:
 
 def answers(endpoint_url: str) -> bool:
     """Whether the stand-in serves."""
-    try:
-        return httpx.get(f"{endpoint_url}/_ministack/health", timeout=2).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    return probe(f"{endpoint_url}/_ministack/health")
 
 
 def start_gateway(directory: Path, port: int) -> Gateway:
@@ -104,5 +100,7 @@ def client(service: str, endpoint_url: str) -> Any:
 
 
 def inherited() -> dict[str, str]:
-    """The caller's environment without its own AWS configuration: nothing local may reach a real account."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """The caller's environment less its AWS, DWH and Airflow settings: nothing may reach a real account."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DWH_", "AIRFLOW"))
+    }

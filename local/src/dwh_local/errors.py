@@ -14,17 +14,17 @@ class LocalError(Exception):
     """A failure a person can act on: its text is one line with cause and remedy."""
 
 
-class Missing(LocalError):
+class Missing(LocalError):  # noqa: N818 - named for what happened
     """Something this machine or checkout lacks."""
 
 
-class PortBusy(LocalError):
+class PortBusy(LocalError):  # noqa: N818 - named for what happened
     """A port of the local system is held by another process."""
 
 
-class NotReady(LocalError):
+class NotReady(LocalError):  # noqa: N818 - named for what happened
     """A part did not become ready in time."""
 
 
-class StepFailed(LocalError):
+class StepFailed(LocalError):  # noqa: N818 - named for what happened
     """An expected effect of the demo was not observed."""

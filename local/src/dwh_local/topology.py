@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dwh_local.aws import ACCOUNT, REGION, client
-from dwh_local.consumers import Consumer, Consumers, Filter, QueueSpec, load_consumers
+from dwh_local.consumers import Consumer, Filter, QueueSpec, load_consumers
 
 SECONDS_PER_DAY = 86_400
+HELD_VISIBILITY_SECONDS = "300"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,13 @@ class Names:
         return f"{self.endpoint_url}/{ACCOUNT}/{self.name(short)}"
 
 
-def apply(endpoint_url: str, environment: str, consumers: Consumers | None = None) -> Names:
-    """Create everything the list names and return the names."""
-    listed = consumers or load_consumers()
+def apply(endpoint_url: str, environment: str, *, held: bool = False) -> Names:
+    """Create everything the list names and return the names.
+
+    With `held`, consumers are subscribed through a queue `…-held` in front of their own: a courier carries
+    messages from there (see `courier`).
+    """
+    listed = load_consumers()
     names = Names(endpoint_url, environment)
     sns, sqs, s3 = (client(service, endpoint_url) for service in ("sns", "sqs", "s3"))
     for bucket in listed.buckets:
@@ -54,9 +59,16 @@ def apply(endpoint_url: str, environment: str, consumers: Consumers | None = Non
             sqs, names.name(dead), {"MessageRetentionPeriod": _days(listed.dead_letters.retention_days)}
         )
         ensure_queue(sqs, names.name(queue), _attributes(spec, names.queue_arn(dead)))
+        if held:
+            ensure_queue(sqs, names.name(held_name(queue)), {"VisibilityTimeout": HELD_VISIBILITY_SECONDS})
     for name, consumer in listed.consumers.items():
-        _subscribe_consumer(sns, names, name, consumer)
+        _subscribe_consumer(sns, names, name, consumer, held=held)
     return names
+
+
+def held_name(queue: str) -> str:
+    """Short name of the queue in front of a queue."""
+    return f"{queue}-held"
 
 
 def subscribe(sns: Any, topic_arn: str, queue_arn: str, policy: Filter) -> str:
@@ -80,9 +92,19 @@ def ensure_queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
     return url
 
 
-def _subscribe_consumer(sns: Any, names: Names, name: str, consumer: Consumer) -> None:
+def unsubscribe(sns: Any, topic_arn: str, queue_arn: str) -> None:
+    """Stop delivering a topic to a queue, if it was."""
+    for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
+        for found in page["Subscriptions"]:
+            if found["Endpoint"] == queue_arn:
+                sns.unsubscribe(SubscriptionArn=found["SubscriptionArn"])
+
+
+def _subscribe_consumer(sns: Any, names: Names, name: str, consumer: Consumer, *, held: bool) -> None:
+    wanted, other = (held_name(name), name) if held else (name, held_name(name))
     for topic, policy in consumer.subscriptions.items():
-        subscribe(sns, names.topic_arn(topic), names.queue_arn(name), policy)
+        subscribe(sns, names.topic_arn(topic), names.queue_arn(wanted), policy)
+        unsubscribe(sns, names.topic_arn(topic), names.queue_arn(other))
 
 
 def _attributes(spec: QueueSpec, dead_letter_arn: str) -> dict[str, str]:

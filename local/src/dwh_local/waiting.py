@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import httpx
+
 
 def until(condition: Callable[[], bool], *, seconds: float, every_seconds: float = 0.1) -> bool:
     """True as soon as `condition` holds, False when it did not within `seconds`."""
@@ -15,3 +17,11 @@ def until(condition: Callable[[], bool], *, seconds: float, every_seconds: float
             return False
         pause.wait(every_seconds)
     return True
+
+
+def probe(url: str) -> bool:
+    """Whether a GET of the address is answered with 200."""
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

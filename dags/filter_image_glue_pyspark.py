@@ -139,7 +139,6 @@ with DAG(
         aws_conn_id=None,
         region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
         stop_job_run_on_kill=True,
-        resume_glue_job_on_retry=True,
         retries=1,
         retry_delay=timedelta(seconds=10),
     )

@@ -54,8 +54,10 @@ class PoisonBrake:
         """True while only one message passes each `every` seconds."""
         return self._engaged.is_set()
 
-    async def admit(self) -> None:
+    async def admit(self) -> bool:
         """Return when the caller's message may be handled: at once, unless the brake is engaged.
+
+        True when the message took one of the metered turns.
 
         Raises:
             Retry: the service stops while the message waits for its turn; it goes back to the queue.
@@ -67,12 +69,13 @@ class PoisonBrake:
             if wait_seconds <= 0:
                 self._next_at = self._clock.monotonic() + self._every
                 await self._pause()
-                return
+                return True
             self._waiting += 1
             try:
                 await self._sleep_or_release(wait_seconds)
             finally:
                 self._waiting -= 1
+        return False
 
     async def refused(self) -> None:
         """One more message was quarantined."""

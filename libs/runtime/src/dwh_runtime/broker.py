@@ -3,6 +3,7 @@
 from typing import Any
 
 from faststream_sqs import Batch, Parking, Retry, SQSBroker
+from faststream_sqs.transport.protocol import Transport
 
 from dwh_runtime.settings import ServiceSettings
 
@@ -12,9 +13,12 @@ PARK_AT_RECEIVE = 5
 WAIT_SECONDS = 5
 
 
-def make_broker(settings: ServiceSettings) -> SQSBroker:
-    """A broker for the region of the settings; endpoint and credentials come from `AWS_*`."""
-    return SQSBroker(region=settings.aws_region, graceful_timeout=settings.drain_seconds)
+def make_broker(settings: ServiceSettings, *, transport: Transport | None = None) -> SQSBroker:
+    """A broker for the region of the settings; endpoint and credentials come from `AWS_*`.
+
+    `transport` replaces AWS, in tests.
+    """
+    return SQSBroker(settings.aws_region, transport=transport, graceful_timeout=settings.drain_seconds)
 
 
 def subscription(settings: ServiceSettings, *, batch: Batch | None = None) -> dict[str, Any]:

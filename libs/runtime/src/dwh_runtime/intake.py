@@ -84,6 +84,7 @@ class Intake:
         self._expand = expand
         self._fatal: Fatal | None = None
         self._failed = asyncio.Event()
+        self._refusing = asyncio.Lock()
         self.brake = brake
         self.gate = gate
 
@@ -137,13 +138,13 @@ class Intake:
         started = self._clock.monotonic()
         metrics.MESSAGES_RECEIVED.labels(self._service).inc(len(messages))
         try:
-            await self.brake.admit()
+            turn = await self.brake.admit()
         except Retry as stopping:
             fates: list[Fate] = [stopping] * len(messages)
         else:
             fates = await self._handled(messages, handler)
             for index, message in enumerate(messages):
-                fates[index] = await self._account(message, fates[index], first=index == 0)
+                fates[index] = await self._account(message, fates[index], turn=turn and index == 0)
         for message, fate in zip(messages, fates, strict=True):
             metrics.MESSAGES_HANDLED.labels(self._service, _LABELS.get(type(fate), "error")).inc()
             await _settle(message, fate)
@@ -188,18 +189,19 @@ class Intake:
                 fate = error
         return [fate] * len(received)
 
-    async def _account(self, message: SQSMessage, fate: Fate, *, first: bool) -> Fate:
-        """Quarantine what is poison, and tell the brake."""
+    async def _account(self, message: SQSMessage, fate: Fate, *, turn: bool) -> Fate:
+        """Quarantine what is poison, and tell the brake; `turn` when the message took a metered one."""
         if isinstance(fate, Poison):
             try:
-                if not first:
-                    await self.brake.admit()  # engaged by an earlier item of this batch: wait for a turn
-                await self._refuse(message, fate)
+                async with self._refusing:  # one at a time, or handlers in parallel would overrun the limit
+                    if not turn:
+                        await self.brake.admit()
+                    await self._refuse(message, fate)
+                    await self.brake.refused()
             except Retry as stopping:
                 return stopping
             except self._unavailable as error:
                 return await self._away(error)
-            await self.brake.refused()
         elif fate is None or isinstance(fate, Duplicate):
             await self.brake.good()
         elif isinstance(fate, Retry):

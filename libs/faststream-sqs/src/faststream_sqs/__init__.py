@@ -3,8 +3,8 @@
 from faststream_sqs.broker import SQSBroker
 from faststream_sqs.health import Health, QueueHealth
 from faststream_sqs.message import BatchOutcome, SNSOrigin, SQSBatchMessage, SQSMessage
-from faststream_sqs.produce.producer import PublishFailed
-from faststream_sqs.produce.sizing import MessageRefused
+from faststream_sqs.produce.producer import PublishError
+from faststream_sqs.produce.sizing import InvalidMessageError
 from faststream_sqs.response import SQSResponse
 from faststream_sqs.router import SQSRoute, SQSRoutePublisher, SQSRouter
 from faststream_sqs.schemas import Batch, Heartbeat, Parking, Queue, Retry, Subscription, Topic
@@ -16,9 +16,9 @@ __all__ = (
     "BatchOutcome",
     "Health",
     "Heartbeat",
-    "MessageRefused",
+    "InvalidMessageError",
     "Parking",
-    "PublishFailed",
+    "PublishError",
     "Queue",
     "QueueHealth",
     "Retry",

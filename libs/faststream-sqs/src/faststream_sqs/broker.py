@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aiobotocore.session import get_session
 from fast_depends import Provider, dependency_provider
@@ -123,7 +123,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
             polls=max(1, sum(subscriber.options.max_lanes for subscriber in subscribers)),
             wait_seconds=max((s.options.wait_time for s in subscribers), default=DEFAULT_WAIT_SECONDS),
         )
-        cast("SQSBrokerConfig", self.config.broker_config).connect(self._transport)
+        self.config.broker_config.connect(self._transport)
         return self._transport
 
     async def start(self) -> None:
@@ -144,7 +144,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
             if self._connection is not None:
                 self._connection = None
                 await self._transport.close()
-            cast("SQSBrokerConfig", self.config.broker_config).disconnect()
+            self.config.broker_config.disconnect()
 
     async def publish(
         self,
@@ -162,7 +162,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         """Send a message to a queue or publish it to a topic; returns its id.
 
         `headers` travel packed in one attribute, `attributes` one by one (filter policies see those).
-        Raises `MessageRefused` for what can never be sent and `PublishFailed` for what was not taken.
+        Raises `InvalidMessageError` for what can never be sent and `PublishError` for what was not taken.
         """
         command = SQSPublishCommand(
             message,
@@ -179,7 +179,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         message_id: str = await self._basic_publish(command, producer=self.config.producer)
         return message_id
 
-    async def publish_batch(
+    async def publish_batch(  # type: ignore[override]  # queues and topics are both targets
         self,
         *messages: SendableMessage,
         target: str | Queue | Topic = "",
@@ -203,11 +203,11 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         ids: list[str] = await self._basic_publish_batch(command, producer=self.config.producer)
         return ids
 
-    async def request(self, message: SendableMessage, queue: str, /, timeout: float = 0.5) -> Any:
+    async def request(self, *_: Any, **__: Any) -> Any:
         """Not on queues."""
         raise FeatureNotSupportedException("SQS has no request and reply; use two queues")
 
-    async def ping(self, timeout: float | None = None) -> bool:
+    async def ping(self, timeout: float | None = None) -> bool:  # noqa: ARG002, ASYNC109 - the base's signature
         """Whether the broker is connected and every poll loop makes progress; calls nobody."""
         return self._connection is not None and self.health().live
 

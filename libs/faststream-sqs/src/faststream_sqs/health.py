@@ -51,7 +51,7 @@ def queue_health(queue: str, consumer: QueueConsumer | None) -> QueueHealth:
         poll_age=consumer.poller.age,
         poll_failures=consumer.poller.failures,
         paused=consumer.paused,
-        in_flight=consumer.permits.taken,
+        in_flight=consumer.held,
         buffered=consumer.workers.buffered,
         running=consumer.workers.running,
         settle_lag=consumer.settler.lag,

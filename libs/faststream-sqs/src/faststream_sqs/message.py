@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from faststream.message import AckStatus, StreamMessage
+from faststream.message import StreamMessage
 
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 

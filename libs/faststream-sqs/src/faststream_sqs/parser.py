@@ -81,8 +81,7 @@ class SQSBatchParser:
 
     async def decode_batch(self, message: StreamMessage[DeliveryBatch]) -> list[SQSMessage]:
         """The items: each is decoded by the handler, so that a bad one fails alone."""
-        items: list[SQSMessage] = message.body
-        return items
+        return list(message.body)
 
 
 def _envelope(body: str) -> Mapping[str, Any] | None:

@@ -165,7 +165,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
 
     def include_router(
         self,
-        router: "SQSRegistrator",  # type: ignore[override]
+        router: Registrator[Any, Any],
         *,
         prefix: str = "",
         dependencies: Sequence[Any] = (),

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from faststream_sqs.clock import Clock
+from faststream_sqs.consume.batch import SINGLE
 from faststream_sqs.consume.delivery import Delivery, DeliveryState
 from faststream_sqs.consume.drain import drain
 from faststream_sqs.consume.heartbeat import HeartbeatLoop
 from faststream_sqs.consume.permits import Permits
 from faststream_sqs.consume.poller import Poller
 from faststream_sqs.consume.settler import Settler
-from faststream_sqs.consume.batch import SINGLE
 from faststream_sqs.consume.workers import Run, Workers
 from faststream_sqs.parking import parked_copy
 from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Heartbeat, Parking, Retry
@@ -78,6 +78,7 @@ class QueueConsumer:
         self._stopped: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self.settle_failures = 0
+        self.held = 0
         self.permits = Permits(options.permits)
         self.settler = Settler(transport, self._url, clock, on_failure=self._settle_failed)
         self.workers = Workers(self._handle, max_workers=options.max_workers, batch=options.batch or SINGLE)
@@ -100,10 +101,10 @@ class QueueConsumer:
             self._spawn(self.heartbeat.run())
         self.poller.start()
 
-    async def stop(self, timeout: float) -> None:
-        """Drain within `timeout` seconds; a second call waits for the first."""
+    async def stop(self, seconds: float) -> None:
+        """Drain within so many seconds; a second call waits for the first."""
         if self._stopped is None:
-            self._stopped = asyncio.get_running_loop().create_task(self._drain(timeout), name="sqs-drain")
+            self._stopped = asyncio.get_running_loop().create_task(self._drain(seconds), name="sqs-drain")
         await asyncio.shield(self._stopped)
 
     @property
@@ -132,7 +133,10 @@ class QueueConsumer:
     async def ack(self, delivery: Delivery, *, confirm: bool = False) -> bool:
         """Ask for the delete; with `confirm`, wait for SQS to say so."""
         if not self._may_settle(delivery):
-            return False
+            if delivery.state in {DeliveryState.LOST, DeliveryState.LEFT}:
+                # the work is done: if the message comes back to us, it is deleted unhandled
+                self.settler.remembered.add(delivery.raw.message_id)
+            return delivery.state is DeliveryState.SETTLED
         delivery.state = DeliveryState.SETTLING
         done = self.settler.delete(delivery)
         done.add_done_callback(lambda future: self._settled(delivery, future))
@@ -201,6 +205,7 @@ class QueueConsumer:
                 raw, self._options.queue, self, received_at=now, lock_until=now + self._options.visibility
             )
             delivery.counted = True
+            self.held += 1
             if raw.message_id in self.settler.remembered:
                 self._spawn(self._delete_again(delivery))
             elif self._stopping:
@@ -242,6 +247,7 @@ class QueueConsumer:
     def _finish(self, delivery: Delivery) -> None:
         if delivery.counted:
             delivery.counted = False
+            self.held -= 1
             self.permits.give()
 
     def _beat(self, delivery: Delivery, seconds: float) -> "asyncio.Future[bool]":
@@ -294,7 +300,7 @@ class QueueConsumer:
 
     # ending
 
-    async def _drain(self, timeout: float) -> None:
+    async def _drain(self, seconds: float) -> None:
         self._stopping = True
         try:
             await drain(
@@ -302,7 +308,7 @@ class QueueConsumer:
                 self.workers,
                 self.settler,
                 release_buffered=self._release_buffered,
-                timeout=timeout,
+                seconds=seconds,
             )
         finally:
             for task in self._background:

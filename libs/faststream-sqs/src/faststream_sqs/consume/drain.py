@@ -26,12 +26,12 @@ async def drain(
     settler: Settler,
     *,
     release_buffered: Callable[[], Awaitable[None]],
-    timeout: float,
+    seconds: float,
 ) -> None:
     """Run the four phases; returns at the deadline at the latest, plus the final cancellations."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
-    work_until = deadline - min(FLUSH_SECONDS, timeout * FLUSH_SHARE)
+    deadline = loop.time() + seconds
+    work_until = deadline - min(FLUSH_SECONDS, seconds * FLUSH_SHARE)
 
     poller.stop()
     await release_buffered()

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 from faststream_sqs.clock import Clock, wait_for_event
 from faststream_sqs.consume.delivery import Delivery, DeliveryState
@@ -61,8 +62,8 @@ class HeartbeatLoop:
             if left <= 0:
                 continue
             future = self._extend(delivery, min(self._visibility, left))
-            future.add_done_callback(lambda _done, delivery=delivery: self._again(delivery))
+            future.add_done_callback(partial(self._again, delivery))
 
-    def _again(self, delivery: Delivery) -> None:
+    def _again(self, delivery: Delivery, _done: "asyncio.Future[bool]") -> None:
         if delivery.state is DeliveryState.HELD:
             self.watch(delivery)

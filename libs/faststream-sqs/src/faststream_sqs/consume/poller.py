@@ -96,12 +96,12 @@ class Poller:
         self._open.set()
         self._permits.close()
 
-    async def wait_ended(self, timeout: float | None) -> bool:
-        """Wait for the lanes to end; False when some still poll after `timeout` seconds."""
+    async def wait_ended(self, seconds: float) -> bool:
+        """Wait for the lanes to end; False when some still poll after so many seconds."""
         tasks = [lane.task for lane in self.lanes if lane.task is not None]
         if not tasks:
             return True
-        _, pending = await asyncio.wait(tasks, timeout=timeout)
+        _, pending = await asyncio.wait(tasks, timeout=seconds)
         return not pending
 
     async def cancel(self) -> None:

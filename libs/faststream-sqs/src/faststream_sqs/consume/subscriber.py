@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from types import TracebackType
 from typing import Any
 
 from faststream import BaseMiddleware
 from faststream.exceptions import SetupError, StopConsume
 from faststream.message import StreamMessage
+from faststream.middlewares import AckPolicy
 
 from faststream_sqs._fs import (
     BrokerMiddleware,
@@ -39,15 +41,18 @@ class OutcomeMiddleware(BaseMiddleware[Any, Any]):
             return None
         return result
 
-    async def after_processed(
-        self, exc_type: Any = None, exc_val: BaseException | None = None, exc_tb: Any = None
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
     ) -> bool | None:
         """Keep the exception, of the parser as well as of the handler."""
         if exc_val is not None:
             deliveries = self.msg.deliveries if isinstance(self.msg, DeliveryBatch) else (self.msg,)
             for delivery in deliveries:
                 delivery.failure = exc_val
-        return False
+        return await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
 class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
@@ -110,8 +115,6 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
             if self._consumer is consumer:
                 self._consumer = None
         self.running = False
-        for task in self.tasks:
-            task.cancel()
         self.tasks.clear()
 
     def pause(self) -> None:
@@ -143,7 +146,7 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
             pass
         return None
 
-    async def get_one(self, *, timeout: float = 5) -> SQSMessage | None:
+    async def get_one(self, *, timeout: float = 5) -> SQSMessage | None:  # noqa: ARG002, ASYNC109 - the base's signature
         """Not offered: a message without a handler would have no heartbeat."""
         raise SetupError("consume with a handler; single receives have no owner who keeps the lock")
 
@@ -154,7 +157,7 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         """Queue and message id."""
         return {"queue": self.queue.short_name, "message_id": getattr(message, "message_id", "")}
 
-    def _make_response_publisher(self, message: StreamMessage[Any]) -> Iterable[PublisherProto]:
+    def _make_response_publisher(self, _message: StreamMessage[Any]) -> Iterable[PublisherProto]:
         return ()
 
     def _make_consumer(self) -> QueueConsumer:
@@ -168,7 +171,9 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         )
 
     async def _run(self, group: Sequence[Delivery]) -> None:
-        if self._batched:
+        if self.ack_policy is AckPolicy.ACK_FIRST:
+            group = await _deleted(group)
+        if self._batched and group:
             await self.consume(DeliveryBatch(group, self.queue.name))
         else:
             for delivery in group:
@@ -185,3 +190,9 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
 
     def _log_line(self, level: int, text: str, error: Exception | None) -> None:
         self._log(level, text, extra=self.get_log_context(None), exc_info=error)
+
+
+async def _deleted(group: Sequence[Delivery]) -> list[Delivery]:
+    """Those whose delete was confirmed: at most once means that the others are not handled."""
+    confirmed = await asyncio.gather(*(d.control.ack(d, confirm=True) for d in group))
+    return [delivery for delivery, gone in zip(group, confirmed, strict=True) if gone]

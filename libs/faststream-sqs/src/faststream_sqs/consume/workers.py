@@ -66,10 +66,10 @@ class Workers:
             self._timer.cancel()
         return self._buffer.clear()
 
-    async def wait_idle(self, timeout: float) -> None:
-        """Wait for running handlers, at most `timeout` seconds."""
+    async def wait_idle(self, seconds: float) -> None:
+        """Wait for running handlers, at most so many seconds."""
         if self._running:
-            await asyncio.wait(list(self._running), timeout=max(0.0, timeout))
+            await asyncio.wait(list(self._running), timeout=max(0.0, seconds))
 
     async def cancel(self) -> None:
         """Cancel the handlers that still run and wait for them to end."""
@@ -90,7 +90,7 @@ class Workers:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         del self._running[task]
         if not task.cancelled():
-            task.exception()  # retrieved: the consumer has logged it and left the messages to their visibility
+            task.exception()  # retrieved; the messages are left to their visibility
         self.pump()
 
     def _wake_in(self, seconds: float) -> None:

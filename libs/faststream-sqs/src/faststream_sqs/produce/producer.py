@@ -16,12 +16,18 @@ from faststream_sqs._fs import (
     ProducerProto,
 )
 from faststream_sqs.clock import Clock, SystemClock
-from faststream_sqs.parser import CONTENT_TYPE, CORRELATION_ID, SQSParser
 from faststream_sqs.parking import HEADERS_ATTRIBUTE
-from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, MessageRefused, batches
+from faststream_sqs.parser import CONTENT_TYPE, CORRELATION_ID, SQSParser
+from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, InvalidMessageError, batches
 from faststream_sqs.response import SQSPublishCommand
 from faststream_sqs.schemas import Queue, Topic
-from faststream_sqs.transport.protocol import Attribute, EntryResult, OutgoingMessage, Transport
+from faststream_sqs.transport.protocol import (
+    Attribute,
+    EntryResult,
+    OutgoingMessage,
+    Transport,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from fast_depends.library.serializer import SerializerProto
@@ -31,7 +37,7 @@ SEND_ATTEMPTS = 5
 FIRST_BACK_OFF_SECONDS = 0.1
 
 
-class PublishFailed(Exception):
+class PublishError(Exception):
     """Some messages were not taken; `failed` pairs their index with the reason."""
 
     def __init__(self, failed: Sequence[tuple[int, EntryResult]]) -> None:
@@ -61,6 +67,10 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
     def connect(self, transport: Transport, serializer: "SerializerProto | None", codec: CodecProto) -> None:
         """Send through this transport from now on."""
         self._transport = transport
+        self.encode_with(serializer, codec)
+
+    def encode_with(self, serializer: "SerializerProto | None", codec: CodecProto) -> None:
+        """Encode bodies like this from now on."""
         self._serializer = serializer
         self.codec = codec
 
@@ -70,7 +80,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         self._urls.clear()
 
     async def publish(self, cmd: SQSPublishCommand) -> str:
-        """Send one message; returns its id. Raises `PublishFailed` or `MessageRefused`."""
+        """Send one message; returns its id. Raises `PublishError` or `InvalidMessageError`."""
         (message_id,) = await self.publish_batch(cmd)
         return message_id
 
@@ -88,7 +98,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             ids += await self._send(cmd.target, group, len(ids))
         return ids
 
-    async def request(self, cmd: SQSPublishCommand) -> Any:
+    async def request(self, _cmd: SQSPublishCommand) -> Any:
         """Not on queues."""
         raise FeatureNotSupportedException("SQS has no request and reply; use two queues")
 
@@ -98,7 +108,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         try:
             text = payload.decode()
         except UnicodeDecodeError as error:
-            raise MessageRefused(
+            raise InvalidMessageError(
                 "a body must be UTF-8 text; encode binary data, for example as base64"
             ) from error
         packed = {str(k): str(v) for k, v in cmd.headers.items() if v is not None}
@@ -121,14 +131,19 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             if attempt:
                 bound = FIRST_BACK_OFF_SECONDS * 2**attempt
                 await self._clock.sleep(bound * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-            answers = await self._call(target, [messages[i] for i in pending])
+            try:
+                answers = await self._call(target, [messages[i] for i in pending])
+            except TransportError as error:
+                if not error.retryable or attempt == SEND_ATTEMPTS - 1:
+                    raise
+                continue
             results |= dict(zip(pending, answers, strict=True))
             pending = [i for i in pending if not results[i].ok and results[i].retryable]
             if not pending:
                 break
         failed = [(offset + i, results[i]) for i in sorted(results) if not results[i].ok]
         if failed:
-            raise PublishFailed(failed)
+            raise PublishError(failed)
         return [results[i].message_id for i in range(len(messages))]
 
     async def _call(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:

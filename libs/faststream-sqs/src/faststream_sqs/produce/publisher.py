@@ -76,6 +76,6 @@ class SQSPublisher(PublisherUsecase):
             command, producer=self._outer_config.producer, _extra_middlewares=_extra_middlewares
         )
 
-    async def request(self, message: SendableMessage, /, *, correlation_id: str | None = None) -> Any:
+    async def request(self, *_: Any, **__: Any) -> Any:
         """Not on queues."""
         raise FeatureNotSupportedException("SQS has no request and reply; use two queues")

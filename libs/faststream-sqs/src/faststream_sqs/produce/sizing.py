@@ -14,7 +14,7 @@ MAX_TOPIC_BYTES = 256 * 1024
 MAX_ATTRIBUTES = 10
 
 
-class MessageRefused(ValueError):
+class InvalidMessageError(ValueError):
     """The message can never be sent as it is; says what is wrong with it."""
 
 
@@ -28,17 +28,17 @@ def size_of(message: OutgoingMessage) -> int:
 
 
 def check(message: OutgoingMessage, limit: int) -> int:
-    """Raise `MessageRefused` for what the service would refuse; returns the size."""
+    """Raise `InvalidMessageError` for what the service would refuse; returns the size."""
     if not message.body:
-        raise MessageRefused("an empty body cannot be sent")
+        raise InvalidMessageError("an empty body cannot be sent")
     if len(message.attributes) > MAX_ATTRIBUTES:
-        raise MessageRefused(
+        raise InvalidMessageError(
             f"{len(message.attributes)} attributes, at most {MAX_ATTRIBUTES} are possible "
             "(one of them carries the headers); put the rest into the body"
         )
     size = size_of(message)
     if size > limit:
-        raise MessageRefused(f"{size} bytes with attributes, at most {limit} are possible")
+        raise InvalidMessageError(f"{size} bytes with attributes, at most {limit} are possible")
     return size
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
-from unittest.mock import MagicMock
 
 from faststream_sqs._fs import DefaultCodec, TestBroker, change_producer
 from faststream_sqs.broker import SQSBroker
@@ -15,6 +14,7 @@ from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, chec
 from faststream_sqs.response import SQSPublishCommand
 from faststream_sqs.schemas import Queue, Topic
 from faststream_sqs.testing.control import RecordingControl, a_delivery
+from faststream_sqs.testing.memory import MemoryTransport
 from faststream_sqs.transport.protocol import OutgoingMessage
 
 EnterType = TypeVar("EnterType")
@@ -65,13 +65,13 @@ class TestSQSBroker(TestBroker[SQSBroker, EnterType], broker=SQSBroker):
     @contextmanager
     def _patch_producer(self, broker: SQSBroker) -> Generator[None, None, None]:
         producer = FakeProducer(self.brokers, self.control)
-        producer._serializer = broker.config.fd_config._serializer
-        producer.codec = broker.config.broker_codec or DefaultCodec()
+        config = broker.config
+        producer.encode_with(config.fd_config._serializer, config.broker_codec or DefaultCodec())  # noqa: SLF001 - as core brokers do
         with change_producer(broker.config.broker_config, producer):
             yield
 
-    async def _fake_connect(self, broker: SQSBroker, *args: Any, **kwargs: Any) -> MagicMock:
-        return MagicMock()
+    async def _fake_connect(self, broker: SQSBroker, *_: Any, **__: Any) -> None:
+        broker.config.broker_config.transport = MemoryTransport(broker.config.clock)
 
 
 class FakeProducer(SQSProducer):

@@ -26,7 +26,7 @@ class RecordingControl:
 
     settlements: list[Settlement] = field(default_factory=list)
 
-    async def ack(self, delivery: Delivery, *, confirm: bool = False) -> bool:
+    async def ack(self, delivery: Delivery, *, confirm: bool = False) -> bool:  # noqa: ARG002 - the port's signature
         """Record a delete."""
         return self._settle(delivery, Settlement("ack", delivery.raw.message_id))
 
@@ -42,7 +42,7 @@ class RecordingControl:
         """Record a release."""
         self._settle(delivery, Settlement("release", delivery.raw.message_id, delay))
 
-    async def extend(self, delivery: Delivery, seconds: float) -> bool:
+    async def extend(self, delivery: Delivery, seconds: float) -> bool:  # noqa: ARG002 - the port's signature
         """Extend nothing; says whether the delivery is still held."""
         return delivery.state is DeliveryState.HELD
 

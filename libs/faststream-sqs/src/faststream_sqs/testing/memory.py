@@ -94,7 +94,7 @@ class MemoryTransport:
 
     # Transport
 
-    async def open(self, *, polls: int, wait_seconds: float) -> None:
+    async def open(self, *, polls: int, wait_seconds: float) -> None:  # noqa: ARG002 - the port's signature
         """Nothing to prepare."""
         self.opened = True
 
@@ -154,7 +154,7 @@ class MemoryTransport:
         """Store messages in every subscribed queue."""
         self.calls.append("publish")
         if topic_arn not in self._subscriptions:
-            raise TransportError("NotFound", topic_arn)
+            raise TransportError("NotFound", topic_arn, retryable=False)
         results = []
         for message in messages:
             message_id = self._next_id()
@@ -166,7 +166,7 @@ class MemoryTransport:
     def _queue(self, name_or_url: str) -> _Queue:
         url = name_or_url if "://" in name_or_url else f"memory://queues/{name_or_url}"
         if url not in self._queues:
-            raise TransportError("AWS.SimpleQueueService.NonExistentQueue", name_or_url)
+            raise TransportError("AWS.SimpleQueueService.NonExistentQueue", name_or_url, retryable=False)
         return self._queues[url]
 
     def _next_id(self) -> str:

@@ -26,6 +26,7 @@ SessionFactory = Callable[[], AioSession]
 CONNECT_TIMEOUT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 10  # a poll that answers later than this is given up
 CONTROL_TIMEOUT_SECONDS = 10
+SERVER_FAULT = 500
 
 
 class AiobotocoreTransport:
@@ -52,13 +53,15 @@ class AiobotocoreTransport:
         session = self._session_factory()
         async with AsyncExitStack() as stack:
             self._poll = await self._client(
-                stack, session, "sqs", polls + 2, wait_seconds + ANSWER_MARGIN_SECONDS, 1
+                stack, session, "sqs", pool=polls + 2, read_timeout=wait_seconds + ANSWER_MARGIN_SECONDS
             )
             control_pool = 2 * polls + 10
             self._control = await self._client(
-                stack, session, "sqs", control_pool, CONTROL_TIMEOUT_SECONDS, 1
+                stack, session, "sqs", pool=control_pool, read_timeout=CONTROL_TIMEOUT_SECONDS
             )
-            self._topics = await self._client(stack, session, "sns", 10, CONTROL_TIMEOUT_SECONDS, 3)
+            self._topics = await self._client(
+                stack, session, "sns", pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS
+            )
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
@@ -73,15 +76,15 @@ class AiobotocoreTransport:
         stack: AsyncExitStack,
         session: AioSession,
         service: str,
+        *,
         pool: int,
         read_timeout: float,
-        attempts: int,
     ) -> Any:
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=read_timeout,
             max_pool_connections=pool,
-            retries={"total_max_attempts": attempts, "mode": "standard"},
+            retries={"total_max_attempts": 1, "mode": "standard"},  # ours know locks and entries
             parameter_validation=False,
         )
         return await stack.enter_async_context(
@@ -107,7 +110,7 @@ class AiobotocoreTransport:
         except ClientError as error:
             if _code(error) in {"AccessDenied", "AccessDeniedException"}:
                 return QueueInfo(url)
-            raise TransportError(_code(error), str(error)) from error
+            raise _refusal(error) from error
         except BotoCoreError as error:
             raise TransportError(type(error).__name__, str(error)) from error
 
@@ -183,9 +186,16 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except ClientError as error:
-        raise TransportError(_code(error), str(error)) from error
+        raise _refusal(error) from error
     except (BotoCoreError, OSError) as error:
         raise TransportError(type(error).__name__, str(error)) from error
+
+
+def _refusal(error: ClientError) -> TransportError:
+    code = _code(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    retryable = status >= SERVER_FAULT or any(word in code for word in ("Throttl", "TooManyRequests", "Slow"))
+    return TransportError(code, str(error), retryable=retryable)
 
 
 def _code(error: ClientError) -> str:

@@ -10,11 +10,15 @@ from typing import Protocol
 
 
 class TransportError(Exception):
-    """A call did not come back with an answer, or with a refusal of the whole call."""
+    """A call did not come back with an answer, or with a refusal of the whole call.
 
-    def __init__(self, code: str, detail: str) -> None:
+    `retryable` means that the same call may succeed later.
+    """
+
+    def __init__(self, code: str, detail: str, *, retryable: bool = True) -> None:
         self.code = code
         self.detail = detail
+        self.retryable = retryable
         super().__init__(f"{code}: {detail}")
 
 

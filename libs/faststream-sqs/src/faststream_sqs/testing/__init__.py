@@ -1,5 +1,5 @@
 from faststream_sqs.testing.broker import TestSQSBroker
-from faststream_sqs.testing.clock import ManualClock
+from faststream_sqs.testing.clock import ManualClock, eventually
 from faststream_sqs.testing.control import RecordingControl, Settlement, a_delivery
 from faststream_sqs.testing.memory import MemoryTransport
 
@@ -10,4 +10,5 @@ __all__ = (
     "Settlement",
     "TestSQSBroker",
     "a_delivery",
+    "eventually",
 )

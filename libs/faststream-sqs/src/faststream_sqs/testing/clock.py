@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 
 EPOCH_OF_TESTS = 1_760_000_000.0
 
@@ -51,3 +52,10 @@ async def settled(turns: int = 20) -> None:
     """Let everything run that can run without time going on."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
+    """Return once the condition holds; raises TimeoutError when it does not within `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - conditions of tests are plain values, nobody signals them
+            await asyncio.sleep(0.002)

@@ -1,0 +1,118 @@
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import uuid
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiobotocore.session import get_session
+from faststream_sqs.transport.aioboto import AiobotocoreTransport
+
+REPOSITORY = Path(__file__).parents[4]
+MINISTACK = REPOSITORY / ".venvs" / "aws" / "bin" / "ministack"
+REGION = "us-east-1"
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory):
+    """The AWS stand-in on a free port, its process ours to end."""
+    if not MINISTACK.exists():
+        pytest.skip(f"no AWS stand-in at {MINISTACK.relative_to(REPOSITORY)}; run make setup")
+    port = _free_port()
+    directory = tmp_path_factory.mktemp("ministack")
+    environment = os.environ | {
+        "GATEWAY_PORT": str(port),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(MINISTACK)], cwd=directory, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        asyncio.run(_answers(url, process, directory / "log"))
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+async def _answers(url, process, log):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+        while process.poll() is None:
+            try:
+                async with http.get(url):
+                    return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.1)
+    raise RuntimeError(log.read_text())
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+
+
+class WireTopology:
+    """Creates queues and topics under names of this test's own."""
+
+    def __init__(self, sqs, sns):
+        self._sqs = sqs
+        self._sns = sns
+        self._prefix = uuid.uuid4().hex[:8]
+
+    async def queue(self, name, *, dead_letters=None, max_receives=10, fifo=False):
+        attributes = {"FifoQueue": "true"} if fifo else {}
+        if dead_letters is not None:
+            attributes["RedrivePolicy"] = json.dumps(
+                {"deadLetterTargetArn": await self.arn(dead_letters), "maxReceiveCount": str(max_receives)}
+            )
+        full_name = f"{self._prefix}-{name}" + (".fifo" if fifo else "")
+        return (await self._sqs.create_queue(QueueName=full_name, Attributes=attributes))["QueueUrl"]
+
+    async def arn(self, queue_url):
+        answer = await self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
+    async def topic(self, name):
+        return (await self._sns.create_topic(Name=f"{self._prefix}-{name}"))["TopicArn"]
+
+    async def subscribe(self, topic_arn, queue_url, *, raw):
+        await self._sns.subscribe(
+            TopicArn=topic_arn,
+            Protocol="sqs",
+            Endpoint=await self.arn(queue_url),
+            Attributes={"RawMessageDelivery": "true" if raw else "false"},
+        )
+
+    async def counts(self, queue_url):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = await self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        return tuple(int(answer["Attributes"][name]) for name in names)
+
+
+@pytest.fixture
+async def topology(endpoint):
+    session = get_session()
+    options = {"region_name": REGION, "endpoint_url": endpoint}
+    async with session.create_client("sqs", **options) as sqs, session.create_client("sns", **options) as sns:
+        yield WireTopology(sqs, sns)
+
+
+@pytest.fixture
+async def transport(endpoint):
+    transport = AiobotocoreTransport(REGION, endpoint)
+    await transport.open(polls=4, wait_seconds=20)
+    yield transport
+    await transport.close()

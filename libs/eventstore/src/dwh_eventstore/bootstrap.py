@@ -1,0 +1,151 @@
+"""Make the indices, templates and aliases of the store; idempotent.
+
+Run once at installation and then daily: it makes coming months and closes old ones.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock, SystemClock
+
+from dwh_eventstore import definitions, indices
+from dwh_eventstore.backend import Backend
+from dwh_eventstore.opensearch import OpenSearchBackend
+from dwh_eventstore.settings import StoreSettings
+
+NEVER_CREATED_BY_A_WRITE = ("events-*", "rm-*", indices.EFFECTS, indices.DECISIONS)
+CLOSED_AFTER = timedelta(days=45)
+
+
+async def bootstrap(settings: StoreSettings, *, check: bool = False, clock: Clock | None = None) -> list[str]:
+    """Make what is missing; the differences that were found. With `check` change nothing.
+
+    Raises:
+        StoreUnavailable: the server did not answer.
+    """
+    async with _backend(settings) as backend:
+        return await bootstrap_backend(
+            backend, replicas=settings.replicas, now=(clock or SystemClock()).now(), check=check
+        )
+
+
+async def bootstrap_backend(
+    backend: Backend, *, replicas: int, now: datetime, check: bool = False
+) -> list[str]:
+    """`bootstrap` over an open backend."""
+    return [
+        *await _auto_create(backend, check=check),
+        *await _templates(backend, replicas, check=check),
+        *await _indices(backend, replicas, now, check=check),
+        *await _old_months(backend, now, check=check),
+    ]
+
+
+@asynccontextmanager
+async def _backend(settings: StoreSettings) -> AsyncIterator[Backend]:
+    backend = OpenSearchBackend(settings)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def _auto_create(backend: Backend, *, check: bool) -> list[str]:
+    """A typo in an index name, or a month without index, must fail and not make a bare index."""
+    if set(NEVER_CREATED_BY_A_WRITE) <= set(await backend.auto_create_forbidden()):
+        return []
+    if not check:
+        await backend.forbid_auto_create(NEVER_CREATED_BY_A_WRITE)
+    return [f"writes could create indices named {', '.join(NEVER_CREATED_BY_A_WRITE)}"]
+
+
+async def _templates(backend: Backend, replicas: int, *, check: bool) -> list[str]:
+    found: list[str] = []
+    for family in indices.FAMILIES:
+        name = f"dwh-events-{family}"
+        wanted = definitions.events_template(family, replicas)
+        present = await backend.template(name)
+        if present is not None and _covers(present, wanted):
+            continue
+        found.append(f"template {name} {'is missing' if present is None else 'differs'}")
+        if not check:
+            await backend.put_template(name, wanted)
+    return found
+
+
+async def _indices(backend: Backend, replicas: int, now: datetime, *, check: bool) -> list[str]:
+    found: list[str] = []
+    for name, definition in _wanted(replicas, now).items():
+        present = await backend.describe(name)
+        if present is not None:
+            found += [f"index {name}: {problem}" for problem in _problems(present, definition)]
+            continue
+        alias = next(iter(_part(definition, "aliases")), None)
+        if alias is not None and await backend.resolve(alias) is not None:
+            continue  # a rebuild has moved the alias to a later version
+        found.append(f"index {name} is missing")
+        if not check:
+            await backend.create_index(name, definition)
+    return found
+
+
+def _wanted(replicas: int, now: datetime) -> dict[str, JsonObject]:
+    months = {
+        indices.month_index(family, month): _part(definitions.events_template(family, replicas), "template")
+        for family in indices.FAMILIES
+        for month in indices.months_around(now)
+    }
+    return {**months, **definitions.fixed_indices(replicas)}
+
+
+def _problems(present: JsonObject, wanted: JsonObject) -> list[str]:
+    """What an existing index lacks; settings that cannot be changed later are named, not hidden."""
+    problems = []
+    settings, expected = _part(present, "settings"), _part(wanted, "settings")
+    for name in ("index.append_only.enabled", "index.translog.durability"):
+        if name in expected and str(settings.get(name)).lower() != str(expected[name]).lower():
+            problems.append(f"{name} is {settings.get(name)}, not {expected[name]}")
+    if not _covers(_part(present, "mappings"), {"properties": _part(wanted, "mappings").get("properties")}):
+        problems.append("the mapping lacks fields")
+    problems += [
+        f"the alias {alias} is missing"
+        for alias in _part(wanted, "aliases")
+        if alias not in _part(present, "aliases")
+    ]
+    return problems
+
+
+async def _old_months(backend: Backend, now: datetime, *, check: bool) -> list[str]:
+    found: list[str] = []
+    for family in indices.FAMILIES:
+        for name in await backend.names(indices.month_pattern(family)):
+            if now - indices.end_of_month(name) < CLOSED_AFTER or await _is_closed(backend, name):
+                continue
+            found.append(f"index {name} is still open for writing")
+            if not check:
+                await backend.close_for_writing(name)
+    return found
+
+
+async def _is_closed(backend: Backend, name: str) -> bool:
+    settings = _part(await backend.describe(name) or {}, "settings")
+    return str(settings.get("index.blocks.write")).lower() == "true"
+
+
+def _part(definition: JsonObject, name: str) -> dict[str, Any]:
+    part = definition.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _covers(present: Any, wanted: Any) -> bool:
+    """Whether everything wanted is present; the engine answers numbers and booleans as text."""
+    if isinstance(wanted, Mapping):
+        return isinstance(present, Mapping) and all(
+            name in present and _covers(present[name], value) for name, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return isinstance(present, list) and len(present) == len(wanted)
+    return str(present).lower() == str(wanted).lower()

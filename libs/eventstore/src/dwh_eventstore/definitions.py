@@ -1,0 +1,67 @@
+"""Complete definitions of indices and templates: settings, mapping, aliases."""
+
+from dwh_contracts.canonical import JsonObject
+
+from dwh_eventstore import indices, mappings
+
+_FIELD_LIMIT = 500
+_REFRESH = "1s"
+
+
+def _settings(replicas: int, **more: object) -> JsonObject:
+    settings: JsonObject = {
+        "index.number_of_shards": 1,
+        "index.number_of_replicas": replicas,
+        "index.refresh_interval": _REFRESH,
+        "index.translog.durability": "request",
+    }
+    return settings | {f"index.{name}": value for name, value in more.items()}  # type: ignore[return-value]
+
+
+def events_template(family: indices.Family, replicas: int) -> JsonObject:
+    """Template of the monthly partitions of one family: append-only, by the engine."""
+    return {
+        "index_patterns": [indices.month_pattern(family)],
+        "priority": 200,
+        "template": _append_only(family, replicas),
+    }
+
+
+def late_definition(replicas: int) -> JsonObject:
+    """The index of events whose month is closed or has no index."""
+    return _append_only("late", replicas)
+
+
+def _append_only(family: str, replicas: int) -> JsonObject:
+    settings = _settings(replicas, **{"append_only.enabled": True})
+    return {"settings": settings, "mappings": mappings.events(family)}
+
+
+def documents_definition(replicas: int) -> JsonObject:
+    """`effects-v1` and `decisions-v1`."""
+    return {"settings": _settings(replicas), "mappings": mappings.documents()}
+
+
+def quarantine_definition(replicas: int) -> JsonObject:
+    """`events-quarantine-v1`; not append-only, its state changes by compare-and-set."""
+    return {"settings": _settings(replicas), "mappings": mappings.quarantine()}
+
+
+def read_model_definition(model: str, replicas: int) -> JsonObject:
+    """A read model with the alias that readers use."""
+    settings = _settings(replicas, **{"mapping.total_fields.limit": _FIELD_LIMIT})
+    return {"settings": settings, "mappings": mappings.read_model(model), "aliases": {model: {}}}
+
+
+def fixed_indices(replicas: int) -> dict[str, JsonObject]:
+    """Every index that exists once, by name."""
+    read_models = {
+        indices.physical(model): read_model_definition(model, replicas) for model in indices.FIXED_READ_MODELS
+    }
+    return {
+        indices.LATE: late_definition(replicas),
+        indices.QUARANTINE: quarantine_definition(replicas),
+        indices.EFFECTS: documents_definition(replicas),
+        indices.DECISIONS: documents_definition(replicas),
+        **read_models,
+    }

@@ -1,0 +1,72 @@
+"""Names of indices and which of them an event belongs to."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from dwh_contracts.names import slug
+from dwh_contracts.parse import Event, family_of
+
+Family = Literal["job", "approval", "effect"]
+FAMILIES: tuple[Family, ...] = ("job", "approval", "effect")
+
+LATE = "events-late-v1"
+QUARANTINE = "events-quarantine-v1"
+EFFECTS = "effects-v1"
+DECISIONS = "decisions-v1"
+
+JOB_EVENTS = "job-events"
+JOB_APPROVALS = "job-approvals"
+JOB_TRIGGERS = "job-triggers"
+JOB_ALERTS = "job-alerts"
+FIXED_READ_MODELS = (JOB_EVENTS, JOB_APPROVALS, JOB_TRIGGERS, JOB_ALERTS)
+
+MONTHS_BACK = 2
+MONTHS_AHEAD = 2
+
+
+def month_of(moment: datetime) -> str:
+    """`YYYY-MM` in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m")
+
+
+def month_index(family: str, moment: datetime) -> str:
+    """The partition of an event of this time."""
+    return f"events-{family}-v1-{month_of(moment)}"
+
+
+def month_pattern(family: str) -> str:
+    """All partitions of a family."""
+    return f"events-{family}-v1-*"
+
+
+def months_around(now: datetime) -> Iterator[datetime]:
+    """First moments of the months that bootstrap makes: two back, this one, two ahead."""
+    now = now.astimezone(UTC)
+    current = now.year * 12 + now.month - 1
+    for month in range(current - MONTHS_BACK, current + MONTHS_AHEAD + 1):
+        yield datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+
+def job_read_model(job_name: str) -> str:
+    """The read model with a job's own payload, `job-events-<slug>`."""
+    return f"{JOB_EVENTS}-{slug(job_name)}"
+
+
+def physical(model: str, version: int = 1) -> str:
+    """The index behind a read model's alias."""
+    return f"rm-{model}-v{version:04d}"
+
+
+def family(event: Event) -> Family:
+    """The family whose partitions hold an event.
+
+    `trigger_failed` is a job event from the dispatcher and a fact from a service, which names itself.
+    """
+    return "effect" if isinstance(event.body.get("service"), str) else family_of(event.event_type)
+
+
+def end_of_month(index: str) -> datetime:
+    """The moment at which a partition's month is over."""
+    year, month = (int(part) for part in index.rsplit("-", 2)[1:])
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)

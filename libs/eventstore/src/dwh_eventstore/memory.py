@@ -1,0 +1,226 @@
+"""The engine in memory: the same promises, for tests and dry runs.
+
+Refuses what the real engine refuses: writes to missing, closed or append-only indices, stale versions,
+and documents that a strict mapping does not allow. Every write is visible to `search` at once.
+"""
+
+import copy
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dwh_contracts.canonical import JsonObject
+from pydantic import JsonValue
+
+from dwh_eventstore.backend import Create, Fate, Found, Query, Replace, Write, Written
+from dwh_eventstore.mapping_check import misfit
+
+
+@dataclass(slots=True)
+class _Stored:
+    body: JsonObject
+    seq_no: int
+
+
+@dataclass(slots=True)
+class _Index:
+    definition: Any
+    documents: dict[str, _Stored] = field(default_factory=dict)
+    next_seq_no: int = 0
+    closed: bool = False
+
+    @property
+    def append_only(self) -> bool:
+        return bool(self.definition.get("settings", {}).get("index.append_only.enabled"))
+
+
+class MemoryBackend:
+    """One engine in one process."""
+
+    def __init__(self) -> None:
+        self._indices: dict[str, _Index] = {}
+        self._templates: dict[str, JsonObject] = {}
+        self._forbidden: list[str] = []
+
+    async def write(self, writes: Sequence[Write]) -> list[Written]:
+        """See `Backend`."""
+        return [self._write(write) for write in writes]
+
+    def _write(self, write: Write) -> Written:
+        index = self._index(write.index)
+        if index is None:
+            return Written(Fate.MISSING_INDEX, f"no such index [{write.index}]")
+        if index.closed:
+            return Written(Fate.BLOCKED, "FORBIDDEN/8/index write (api)")
+        if isinstance(write, Replace) and index.append_only:
+            return Written(Fate.REFUSED, "append-only indices take creates alone")
+        if not self._is_current(index, write):
+            return Written(Fate.CONFLICT, "version conflict")
+        problem = misfit(index.definition.get("mappings", {}), write.body)
+        if problem:
+            return Written(Fate.REFUSED, problem)
+        seq_no = index.next_seq_no
+        index.next_seq_no += 1
+        index.documents[write.id] = _Stored(copy.deepcopy(write.body), seq_no)
+        return Written(Fate.WRITTEN, "", seq_no, 1)
+
+    @staticmethod
+    def _is_current(index: _Index, write: Write) -> bool:
+        stored = index.documents.get(write.id)
+        if isinstance(write, Create):
+            return stored is None
+        return stored is not None and stored.seq_no == write.seq_no
+
+    async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
+        """See `Backend`."""
+        return [self._read(name, document) for name, document in references]
+
+    def _read(self, name: str, document: str) -> Found | None:
+        index = self._index(name)
+        stored = index.documents.get(document) if index else None
+        return None if stored is None else _found(name, document, stored)
+
+    async def search(self, query: Query) -> list[Found]:
+        """See `Backend`."""
+        hits = [
+            _found(name, document, stored)
+            for name, index in self._matching(query.indices)
+            for document, stored in index.documents.items()
+            if _matches(stored.body, query)
+        ]
+        for path, direction in reversed(query.sort):
+            hits.sort(key=lambda hit, path=path: _sort_key(hit.body, path), reverse=direction == "desc")
+            hits.sort(key=lambda hit, path=path: _first(hit.body, path) is None)  # missing values come last
+        sorted_hits = [_with_sort(hit, query) for hit in hits]
+        if query.after is not None:
+            sorted_hits = _past(sorted_hits, tuple(query.after))
+        return sorted_hits[: query.limit]
+
+    async def refresh(self, indices: Sequence[str]) -> None:
+        """See `Backend`."""
+
+    async def resolve(self, alias: str) -> str | None:
+        """See `Backend`."""
+        for name, index in self._indices.items():
+            if alias in index.definition.get("aliases", {}):
+                return name
+        return None
+
+    async def describe(self, index: str) -> JsonObject | None:
+        """See `Backend`."""
+        found = self._indices.get(index)
+        return None if found is None else copy.deepcopy(found.definition)
+
+    async def create_index(self, index: str, definition: JsonObject) -> bool:
+        """See `Backend`."""
+        if index in self._indices:
+            return False
+        self._indices[index] = _Index(copy.deepcopy(self._with_template(index, definition)))
+        return True
+
+    def _with_template(self, index: str, definition: JsonObject) -> Any:
+        merged: Any = copy.deepcopy(definition)
+        for template in self._templates.values():
+            patterns: Any = template["index_patterns"]
+            if any(fnmatch.fnmatchcase(index, pattern) for pattern in patterns):
+                parts: Any = template["template"]
+                for part, value in parts.items():
+                    merged[part] = {**value, **merged.get(part, {})}
+        return merged
+
+    async def put_template(self, name: str, definition: JsonObject) -> None:
+        """See `Backend`."""
+        self._templates[name] = copy.deepcopy(definition)
+
+    async def template(self, name: str) -> JsonObject | None:
+        """See `Backend`."""
+        return copy.deepcopy(self._templates.get(name))
+
+    async def names(self, pattern: str) -> list[str]:
+        """See `Backend`."""
+        return sorted(fnmatch.filter(self._indices, pattern))
+
+    async def forbid_auto_create(self, patterns: Sequence[str]) -> None:
+        """See `Backend`; no write to memory ever creates an index."""
+        self._forbidden = list(patterns)
+
+    async def auto_create_forbidden(self) -> list[str]:
+        """See `Backend`."""
+        return self._forbidden
+
+    async def close_for_writing(self, index: str) -> None:
+        """See `Backend`."""
+        found = self._indices[index]
+        found.closed = True
+        found.definition.setdefault("settings", {})["index.blocks.write"] = True
+
+    async def ping(self) -> None:
+        """See `Backend`."""
+
+    async def close(self) -> None:
+        """See `Backend`."""
+
+    def _index(self, name: str) -> _Index | None:
+        if name in self._indices:
+            return self._indices[name]
+        for index in self._indices.values():
+            if name in index.definition.get("aliases", {}):
+                return index
+        return None
+
+    def _matching(self, patterns: Sequence[str]) -> Iterator[tuple[str, _Index]]:
+        for name, index in self._indices.items():
+            names = [name, *index.definition.get("aliases", {})]
+            if any(fnmatch.fnmatchcase(each, pattern) for each in names for pattern in patterns):
+                yield name, index
+
+
+def _found(index: str, document: str, stored: _Stored) -> Found:
+    return Found(index, document, copy.deepcopy(stored.body), stored.seq_no, 1)
+
+
+def _values(body: JsonValue, path: str) -> list[JsonValue]:
+    """Values under a dotted path; lists are looked through, as the engine does."""
+    if isinstance(body, list):
+        return [value for member in body for value in _values(member, path)]
+    if not path:
+        return [] if body is None else [body]
+    if not isinstance(body, dict):
+        return []
+    head, _, rest = path.partition(".")
+    return _values(body.get(head), rest)
+
+
+def _first(body: JsonValue, path: str) -> JsonValue:
+    values = _values(body, path)
+    return values[0] if values else None
+
+
+def _sort_key(body: JsonValue, path: str) -> tuple[bool, Any]:
+    value = _first(body, path)
+    return value is not None, value if value is not None else 0
+
+
+def _matches(body: JsonObject, query: Query) -> bool:
+    for path, wanted in query.where.items():
+        allowed = wanted if isinstance(wanted, list) else [wanted]
+        if not any(value in allowed for value in _values(body, path)):
+            return False
+    for path, (lowest, end) in query.ranges.items():
+        value = _first(body, path)
+        if not isinstance(value, str) or (lowest and value < lowest) or (end and value >= end):
+            return False
+    return True
+
+
+def _with_sort(hit: Found, query: Query) -> Found:
+    values = tuple(_first(hit.body, path) for path, _ in query.sort)
+    return Found(hit.index, hit.id, hit.body, hit.seq_no, hit.primary_term, values)
+
+
+def _past(hits: Sequence[Found], after: tuple[JsonValue, ...]) -> list[Found]:
+    for position, hit in enumerate(hits):
+        if hit.sort == after:
+            return list(hits[position + 1 :])
+    return []

@@ -1,0 +1,272 @@
+"""The engine: OpenSearch 2.19 and 3.x. The only module that imports opensearchpy.
+
+Speaks to the HTTP interface through the client's transport, with own bodies: the client's bulk helpers
+hide what became of each item.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from dwh_contracts.canonical import JsonObject
+from opensearchpy import AsyncOpenSearch
+from opensearchpy.exceptions import ConnectionError as NoAnswer
+from opensearchpy.exceptions import ConnectionTimeout, TransportError
+from opensearchpy.serializer import JSONSerializer
+
+from dwh_eventstore.backend import Fate, Found, Query, Write, Written
+from dwh_eventstore.bulk import bulk_body, bulk_parts, written
+from dwh_eventstore.errors import StoreError, StoreUnavailable
+from dwh_eventstore.settings import StoreSettings
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_BUSY_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_NOT_FOUND = 404
+_TOO_LARGE = 413
+_REFUSED = 400
+_BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
+_PATH = "action.auto_create_index"
+
+
+class _Orjson(JSONSerializer):  # type: ignore[misc] # the client is not typed for us
+    """Bodies pass through as bytes; answers are parsed by orjson."""
+
+    def dumps(self, data: Any) -> Any:
+        return data if isinstance(data, bytes | str) else orjson.dumps(data)
+
+    def loads(self, data: str) -> Any:
+        return orjson.loads(data)
+
+
+class OpenSearchBackend:
+    """One cluster over HTTP; safe to share by all tasks of a process."""
+
+    def __init__(self, settings: StoreSettings, sleep: Sleep = asyncio.sleep) -> None:
+        self._url = settings.url
+        self._wait_for = settings.wait_for_active_shards
+        self._sleep = sleep
+        self._client = AsyncOpenSearch(
+            hosts=[settings.url],
+            http_auth=_credentials(settings),
+            timeout=settings.timeout_seconds,
+            maxsize=settings.connections,
+            max_retries=0,  # a repeated create would answer "exists" about our own write
+            http_compress=False,
+            serializer=_Orjson(),
+        )
+
+    async def write(self, writes: Sequence[Write]) -> list[Written]:
+        """See `Backend`. Waits and repeats what the engine is too busy for, a few seconds in all."""
+        fates: dict[int, Written] = {}
+        waiting = list(range(len(writes)))
+        for pause in (*_BUSY_WAITS_SECONDS, None):
+            for part in bulk_parts(writes, waiting):
+                for place, fate in zip(
+                    part, await self._bulk([writes[place] for place in part]), strict=True
+                ):
+                    fates[place] = fate
+            waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
+            if not waiting or pause is None:
+                break
+            await self._sleep(pause)
+        return [fates[place] for place in range(len(writes))]
+
+    async def _bulk(self, writes: Sequence[Write]) -> list[Written]:
+        params = {"filter_path": _BULK_FILTER, "wait_for_active_shards": self._wait_for}
+        try:
+            answer = await self._call("POST", "/_bulk?timeout=5s", bulk_body(writes), params)
+        except TransportError as error:
+            if error.status_code == _TOO_LARGE and len(writes) > 1:
+                half = len(writes) // 2
+                return [*await self._bulk(writes[:half]), *await self._bulk(writes[half:])]
+            fate = Fate.REFUSED if error.status_code in {_TOO_LARGE, _REFUSED} else Fate.BUSY
+            if fate is Fate.BUSY and not _is_busy(error):
+                raise self._unavailable(error) from error
+            return [Written(fate, str(error)[:500]) for _ in writes]
+        return [written(item) for item in answer["items"]]
+
+    async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
+        """See `Backend`."""
+        if not references:
+            return []
+        docs = [{"_index": index, "_id": document} for index, document in references]
+        answer = await self._ask("POST", "/_mget", {"docs": docs})
+        return [
+            self._document(reference, item)
+            for reference, item in zip(references, answer["docs"], strict=True)
+        ]
+
+    def _document(self, reference: tuple[str, str], item: Any) -> Found | None:
+        error = item.get("error")
+        if error is not None and error.get("type") != "index_not_found_exception":
+            raise StoreUnavailable(
+                f"{self._url}: {'/'.join(reference)} is not readable: {error.get('reason')}"
+            )
+        if error is not None or not item["found"]:
+            return None
+        return Found(item["_index"], item["_id"], item["_source"], item["_seq_no"], item["_primary_term"])
+
+    async def search(self, query: Query) -> list[Found]:
+        """See `Backend`. An answer that lacks a shard is an error, never a shorter list."""
+        answer = await self._ask("POST", f"/{','.join(query.indices)}/_search", search_body(query))
+        shards = answer["_shards"]
+        if shards["failed"] or answer["timed_out"]:
+            raise StoreUnavailable(
+                f"{self._url}: {shards['failed']} of {shards['total']} shards did not answer"
+            )
+        return [
+            Found(
+                hit["_index"],
+                hit["_id"],
+                hit["_source"],
+                hit["_seq_no"],
+                hit["_primary_term"],
+                tuple(hit.get("sort", ())),
+            )
+            for hit in answer["hits"]["hits"]
+        ]
+
+    async def refresh(self, indices: Sequence[str]) -> None:
+        """See `Backend`."""
+        await self._ask("POST", f"/{','.join(indices)}/_refresh")
+
+    async def resolve(self, alias: str) -> str | None:
+        """See `Backend`."""
+        answer = await self._ask("GET", f"/_alias/{alias}", missing={})
+        if len(answer) > 1:
+            raise StoreError(f"the alias {alias} names several indices: {', '.join(sorted(answer))}")
+        return next(iter(answer), None)
+
+    async def describe(self, index: str) -> JsonObject | None:
+        """See `Backend`."""
+        answer = await self._ask("GET", f"/{index}", params={"flat_settings": "true"}, missing={})
+        description: JsonObject | None = answer.get(index)
+        return description
+
+    async def create_index(self, index: str, definition: JsonObject) -> bool:
+        """See `Backend`."""
+        try:
+            await self._call("PUT", f"/{index}", definition)
+        except TransportError as error:
+            if error.error == "resource_already_exists_exception":
+                return False
+            raise self._unavailable(error) from error
+        return True
+
+    async def put_template(self, name: str, definition: JsonObject) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/_index_template/{name}", definition)
+
+    async def template(self, name: str) -> JsonObject | None:
+        """See `Backend`."""
+        path, params = f"/_index_template/{name}", {"flat_settings": "true"}
+        answer = await self._ask("GET", path, params=params, missing={"index_templates": []})
+        found: list[Any] = answer["index_templates"]
+        return found[0]["index_template"] if found else None
+
+    async def names(self, pattern: str) -> list[str]:
+        """See `Backend`."""
+        answer = await self._ask("GET", f"/{pattern}", params={"filter_path": "*.settings.index.uuid"})
+        return sorted(answer)
+
+    async def forbid_auto_create(self, patterns: Sequence[str]) -> None:
+        """See `Backend`."""
+        rule = ",".join([*(f"-{pattern}" for pattern in patterns), "+*"])
+        await self._ask("PUT", "/_cluster/settings", {"persistent": {_PATH: rule}})
+
+    async def auto_create_forbidden(self) -> list[str]:
+        """See `Backend`."""
+        answer = await self._ask("GET", "/_cluster/settings", params={"flat_settings": "true"})
+        rule = answer["persistent"].get(_PATH, "")
+        return [part[1:] for part in rule.split(",") if part.startswith("-")]
+
+    async def close_for_writing(self, index: str) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/{index}/_block/write")
+
+    async def ping(self) -> None:
+        """See `Backend`."""
+        await self._ask("GET", "/")
+
+    async def close(self) -> None:
+        """See `Backend`."""
+        await self._client.close()
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Mapping[str, str] | None = None,
+        *,
+        missing: Any = None,
+    ) -> Any:
+        """An answer, or `missing` where the engine says 404; may be asked twice."""
+        try:
+            return await self._call(method, path, body, params)
+        except TransportError as error:
+            if error.status_code == _NOT_FOUND and missing is not None:
+                return missing
+            raise self._unavailable(error) from error
+
+    async def _call(
+        self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
+    ) -> Any:
+        headers = {"content-type": "application/x-ndjson" if isinstance(body, bytes) else "application/json"}
+        try:
+            return await self._client.transport.perform_request(
+                method, path, params=dict(params or {}), body=body, headers=headers
+            )
+        except (NoAnswer, ConnectionTimeout, OSError) as error:
+            raise StoreUnavailable(f"no answer from OpenSearch at {self._url}: {_reason(error)}") from error
+
+    def _unavailable(self, error: TransportError) -> StoreUnavailable:
+        return StoreUnavailable(f"OpenSearch at {self._url} answered {error.status_code}: {_reason(error)}")
+
+
+def search_body(query: Query) -> JsonObject:
+    """The search request of a query."""
+    filters: list[Any] = [
+        {"terms": {field: value}} if isinstance(value, list) else {"term": {field: value}}
+        for field, value in query.where.items()
+    ]
+    filters += [{"range": {field: _range(*bounds)}} for field, bounds in query.ranges.items()]
+    sort: list[Any] = [
+        {field: {"order": order, "missing": "_last", "unmapped_type": "keyword"}}
+        for field, order in query.sort
+    ]
+    body: JsonObject = {
+        "size": query.limit,
+        "query": {"bool": {"filter": filters}},
+        "seq_no_primary_term": True,
+        "track_total_hits": False,
+        "sort": sort,
+    }
+    return body | ({"search_after": list(query.after)} if query.after is not None else {})
+
+
+def _range(start: str | None, end: str | None) -> JsonObject:
+    bounds: Iterator[tuple[str, str | None]] = iter((("gte", start), ("lt", end)))
+    return {name: value for name, value in bounds if value is not None}
+
+
+def _is_busy(error: TransportError) -> bool:
+    return error.status_code in {429, 502, 503, 504}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TransportError) and len(error.args) > 1:
+        return " ".join(str(part) for part in error.args[1:2]) or type(error).__name__
+    return str(error) or type(error).__name__
+
+
+def _credentials(settings: StoreSettings) -> tuple[str, str] | None:
+    if settings.auth == "sigv4":
+        raise StoreError("requests to OpenSearch cannot be signed yet; use the auth modes none or basic")
+    if settings.auth == "none":
+        return None
+    if settings.user is None or settings.password is None:
+        raise StoreError("the auth mode basic needs a user and a password")
+    return settings.user, settings.password

@@ -1,0 +1,39 @@
+"""Refused messages with their raw bytes and the reason; one record per service and raw bytes."""
+
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.quarantine import QuarantineRecord
+
+from dwh_eventstore import indices
+from dwh_eventstore.backend import Backend, Query
+from dwh_eventstore.documents import Documents, Versioned
+
+
+class Quarantine:
+    """The index `events-quarantine-v1`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._documents = Documents(backend, indices.QUARANTINE)
+
+    async def put(self, record: QuarantineRecord) -> None:
+        """Keep the record; a redelivery of the same bytes finds it there and changes nothing."""
+        await self._documents.create(record.quarantine_id, record.model_dump(mode="json"))
+
+    async def get(self, quarantine_id: str) -> Versioned | None:
+        """The record with its version, or None."""
+        return await self._documents.get(quarantine_id)
+
+    async def list(self, state: str | None = "open", *, limit: int = 100) -> list[JsonObject]:
+        """Records in this state (None: all), newest first; sees everything kept before the call."""
+        await self._backend.refresh([indices.QUARANTINE])
+        query = Query(
+            indices=(indices.QUARANTINE,),
+            where={} if state is None else {"state": state},
+            sort=(("timestamp", "desc"), ("quarantine_id", "desc")),
+            limit=limit,
+        )
+        return [hit.body for hit in await self._backend.search(query)]
+
+    async def change_state(self, versioned: Versioned, state: str) -> bool:
+        """Move a record on (replayed, discarded); False when somebody else did meanwhile."""
+        return await self._documents.replace(versioned, versioned.body | {"state": state})

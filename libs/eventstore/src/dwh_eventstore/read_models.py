@@ -1,0 +1,229 @@
+"""Keep read models up to date and read them.
+
+A batch of events is folded document by document and written by compare-and-set, so any number of writers
+may fold the same events at once and any of them may die in between: folding again repairs it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock
+from dwh_contracts.parse import Event
+from pydantic import JsonValue
+
+from dwh_eventstore import folds, indices, mappings
+from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Replace, Where, Write, Written
+from dwh_eventstore.definitions import read_model_definition
+from dwh_eventstore.errors import AppendRejected, StoreUnavailable
+from dwh_eventstore.folds import approvals, runs
+from dwh_eventstore.folds.registers import visible
+
+Change = Callable[[JsonObject | None], JsonObject]
+Plan = dict[str, list[Change]]
+"""Changes per document id."""
+
+_TRIES = 30
+_FIRST_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of documents; `after` asks for the next one and is None on the last."""
+
+    items: list[JsonObject]
+    after: list[JsonValue] | None
+
+
+class ReadModels:
+    """`job-events`, `job-events-<slug>`, `job-approvals`, `job-triggers` and `job-alerts`."""
+
+    def __init__(self, backend: Backend, *, clock: Clock, replicas: int, jitter: Callable[[], float]) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._replicas = replicas
+        self._jitter = jitter
+        self._checked: set[str] = set()
+
+    async def fold(self, events: Sequence[Event]) -> None:
+        """Bring every document that these events belong to up to date.
+
+        Raises:
+            StoreUnavailable: some documents may be behind; fold the same events again.
+        """
+        plans: dict[str, Plan] = {}
+        for event in events:
+            for target in folds.targets(event):
+                change = partial(_folded, event=event, target=target)
+                plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
+        decisions = plans.pop(indices.JOB_APPROVALS, {})
+        for model, plan in plans.items():
+            documents = await self._apply(model, plan)
+            if model == indices.JOB_EVENTS:
+                _add_quality(decisions, documents)
+        if decisions:
+            await self._apply(indices.JOB_APPROVALS, decisions)
+
+    async def _apply(self, model: str, plan: Plan) -> list[JsonObject]:
+        """Write the documents of one read model; the states after it."""
+        index = await self._index(model)
+        waiting, states = dict(plan), dict[str, JsonObject]()
+        for attempt in range(_TRIES):
+            if attempt:
+                await self._clock.sleep(self._wait(attempt))
+            found = await self._backend.read([(index, document) for document in waiting])
+            changed: list[tuple[str, Write]] = []
+            for (document, changes), stored in zip(waiting.items(), found, strict=True):
+                states[document], write = _next(index, document, stored, changes)
+                changed += [(document, write)] if write else []
+            left = await self._write(changed)
+            waiting = {document: waiting[document] for document in left}
+            if not waiting:
+                return list(states.values())
+        raise StoreUnavailable(
+            f"{len(waiting)} documents of {index} changed hands {_TRIES} times, or it is busy"
+        )
+
+    async def _write(self, changed: Sequence[tuple[str, Write]]) -> list[str]:
+        """Ids that must be tried again."""
+        if not changed:
+            return []
+        writes = [write for _, write in changed]
+        fates = await self._backend.write(writes)
+        overflow = [place for place, written in enumerate(fates) if written.fate is Fate.REFUSED]
+        if overflow:
+            again = [_without_payload(writes[place], fates[place]) for place in overflow]
+            for place, written in zip(overflow, await self._backend.write(again), strict=True):
+                fates[place] = written
+        left = [document for (document, _), written in zip(changed, fates, strict=True) if _again(written)]
+        for (document, write), written in zip(changed, fates, strict=True):
+            if written.fate not in {Fate.WRITTEN, Fate.CONFLICT, Fate.BUSY}:
+                raise _failure(f"{write.index}/{document} was not written: {written.detail}", written)
+        return left
+
+    def _wait(self, attempt: int) -> float:
+        longest = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
+        return longest * self._jitter()
+
+    async def _index(self, model: str) -> str:
+        """The index behind the alias; a batch stays with it even if the alias moves meanwhile."""
+        index = await self._backend.resolve(model)
+        if index is None and model not in indices.FIXED_READ_MODELS:
+            definition = read_model_definition(model, self._replicas)
+            await self._backend.create_index(indices.physical(model), definition)
+            index = await self._backend.resolve(model)
+        if index is None:
+            raise StoreUnavailable(f"the read model {model} does not exist; run `dwh bootstrap`")
+        await self._check_version(index)
+        return index
+
+    async def _check_version(self, index: str) -> None:
+        if index in self._checked:
+            return
+        description = await self._backend.describe(index) or {}
+        version = mappings.fold_version(description.get("mappings"))
+        if version != mappings.FOLD_VERSION:
+            ours = mappings.FOLD_VERSION
+            raise StoreUnavailable(
+                f"{index} is written by folds of version {version}, this writer has {ours}"
+            )
+        self._checked.add(index)
+
+    async def get(self, name: str, document_id: str) -> JsonObject | None:
+        """The document as it is now, or None."""
+        [found] = await self._backend.read([(name, document_id)])
+        return None if found is None else visible(found.body)
+
+    async def search(
+        self,
+        name: str,
+        where: Where,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        sort: tuple[str, str] = ("timestamp", "desc"),
+        limit: int = 50,
+        after: Sequence[JsonValue] | None = None,
+    ) -> Page:
+        """Documents with these values, up to about a second behind; `since` is inclusive, `until` is not.
+
+        Raises:
+            ValueError: a field that the read model is not searchable by.
+        """
+        for path in [*where, sort[0]]:
+            if not mappings.searchable(name, path):
+                raise ValueError(f"{name} is not searchable by {path}")
+        if name not in indices.FIXED_READ_MODELS and await self._backend.resolve(name) is None:
+            return Page([], None)
+        query = Query(
+            indices=(name,),
+            where=where,
+            ranges={"timestamp": (since, until)} if since or until else {},
+            sort=(sort, ("id", sort[1])),
+            limit=limit,
+            after=after,
+        )
+        hits = await self._backend.search(query)
+        more = list(hits[-1].sort) if len(hits) == limit else None
+        return Page([visible(hit.body) for hit in hits], more)
+
+    async def refresh(self, name: str) -> None:
+        """Make everything folded before visible to `search`."""
+        await self._backend.refresh([name])
+
+
+def _folded(state: JsonObject | None, *, event: Event, target: folds.Target) -> JsonObject:
+    return folds.fold(state, event, target)
+
+
+def _add_quality(decisions: Plan, documents: Sequence[JsonObject]) -> None:
+    """Let each decision learn the quality of its run.
+
+    Whoever folds second, run or decision, sees both in the run's document, so neither order misses it.
+    """
+    for run in documents:
+        items = run["approvals"]
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                change = partial(_with_run, item=item, run=run)
+                decisions.setdefault(str(item["id"]), []).append(change)
+
+
+def _with_run(state: JsonObject | None, *, item: JsonObject, run: JsonObject) -> JsonObject:
+    return approvals.with_run(state or item, run)
+
+
+def _next(
+    index: str, document: str, stored: Found | None, changes: Sequence[Change]
+) -> tuple[JsonObject, Write | None]:
+    """The next state of a document, and the write that makes it so, if it differs."""
+    before = stored.body if stored else None
+    state = reduce(lambda current, change: change(current), changes, before)
+    if state is None:
+        raise AssertionError("a fold always returns a document")
+    if stored is None:
+        return state, Create(index, document, state)
+    if state == before:
+        return state, None
+    return state, Replace(index, document, state, stored.seq_no, stored.primary_term)
+
+
+def _without_payload(write: Write, written: Written) -> Write:
+    """The same document with its payload set aside; a job's own fields may clash with the mapping."""
+    metrics = write.body.get("metrics")
+    if not isinstance(metrics, Mapping) or metrics.get("payload") is None:
+        raise _failure(f"{write.index}/{write.id} was refused: {written.detail}", written)
+    body = runs.overflowed(write.body)
+    if isinstance(write, Create):
+        return Create(write.index, write.id, body)
+    return Replace(write.index, write.id, body, write.seq_no, write.primary_term)
+
+
+def _again(written: Written) -> bool:
+    return written.fate in {Fate.CONFLICT, Fate.BUSY}
+
+
+def _failure(text: str, written: Written) -> Exception:
+    return AppendRejected(text) if written.fate is Fate.REFUSED else StoreUnavailable(text)

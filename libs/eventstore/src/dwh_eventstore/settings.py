@@ -1,0 +1,24 @@
+"""Where the store is and how a service uses it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Address, identity and durability of the store for one process."""
+
+    url: str
+    environment: str
+    service: str
+    """Name of the writer; recorded with each stored document."""
+    auth: Literal["none", "basic", "sigv4"] = "none"
+    user: str | None = None
+    password: str | None = None
+    replicas: int = 0
+    wait_for_active_shards: str = "1"
+    timeout_seconds: float = 10.0
+    connections: int = 16
+
+    def __repr__(self) -> str:
+        return f"StoreSettings(url={self.url!r}, environment={self.environment!r}, service={self.service!r})"

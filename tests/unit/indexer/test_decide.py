@@ -1,7 +1,7 @@
 import pytest
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_eventstore import Appended
-from dwh_indexer.decide import Answer, Fate, Fold, Verdict, decide
+from dwh_indexer.decide import Answer, Done, Quarantine, TryAgain, decide
 
 
 def test_every_answer_of_the_store_has_a_rule():
@@ -9,27 +9,26 @@ def test_every_answer_of_the_store_has_a_rule():
 
 
 @pytest.mark.parametrize(
-    ("event_type", "answer", "verdict"),
+    ("answer", "verdict"),
+    [(Answer.STORED, Done()), (Answer.DUPLICATE, Done(duplicate=True))],
+)
+def test_what_is_durable_is_done(answer, verdict):
+    assert decide(answer) == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
     [
-        ("job_completed", Answer.STORED, Verdict(Fold.THIS, Fate.DONE)),
-        ("job_completed", Answer.DUPLICATE, Verdict(Fold.THIS, Fate.DUPLICATE)),
-        ("dag_run_created", Answer.STORED, Verdict(Fold.THIS, Fate.DONE)),
-        ("dag_run_created", Answer.DUPLICATE, Verdict(Fold.STORED_COPY, Fate.DUPLICATE)),
-        ("dag_run_finished", Answer.DUPLICATE, Verdict(Fold.STORED_COPY, Fate.DUPLICATE)),
-        ("trigger_failed", Answer.DUPLICATE, Verdict(Fold.STORED_COPY, Fate.DUPLICATE)),
-        (
-            "job_completed",
-            Answer.CONFLICT,
-            Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.CONFLICTING_CONTENT),
-        ),
-        (
-            "job_completed",
-            Answer.REJECTED,
-            Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.UNMAPPABLE),
-        ),
-        ("job_completed", Answer.MISSING_INDEX, Verdict(Fold.NONE, Fate.RETRY)),
-        ("job_completed", Answer.BUSY, Verdict(Fold.NONE, Fate.RETRY)),
+        (Answer.CONFLICT, QuarantineReason.CONFLICTING_CONTENT),
+        (Answer.REJECTED, QuarantineReason.UNMAPPABLE),
     ],
 )
-def test_what_the_store_says_decides_fold_and_fate(event_type, answer, verdict):
-    assert decide(event_type, answer) == verdict
+def test_what_can_never_be_stored_is_quarantined_with_its_reason(answer, reason):
+    verdict = decide(answer)
+    assert isinstance(verdict, Quarantine)
+    assert verdict.reason is reason
+
+
+@pytest.mark.parametrize("answer", [Answer.MISSING_INDEX, Answer.BUSY])
+def test_what_may_be_stored_later_stays_in_the_queue(answer):
+    assert isinstance(decide(answer), TryAgain)

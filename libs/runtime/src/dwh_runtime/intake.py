@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock, SystemClock
-from dwh_contracts.parse import Event, Refused, parse_event
-from dwh_contracts.quarantine import QuarantineRecord, quarantine_record
+from dwh_contracts.parse import Event, Expand, parse_event
+from dwh_contracts.quarantine import QuarantineRecord, Refused, quarantine_record
 from faststream.exceptions import SetupError
 from faststream_sqs import SQSBatchMessage, SQSBroker, SQSMessage
 
 from dwh_runtime import metrics
+from dwh_runtime.aws import Objects
 from dwh_runtime.brake import Announce, PoisonBrake
+from dwh_runtime.claim_checks import fetcher
 from dwh_runtime.gate import Check, DependencyGate
 from dwh_runtime.logging import bind_message, get_logger
 from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry
@@ -52,8 +53,6 @@ Handler = Callable[[Event, Origin], Awaitable[None]]
 Outcome = Poison | Retry | Duplicate | None
 """What became of one item of a batch; None is done."""
 BatchHandler = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
-Expand = Callable[[JsonObject], bytes]
-"""Resolves a claim check; it may block, it is called in a thread."""
 
 Fate = Exception | None
 _ACKNOWLEDGED = (Poison, Duplicate)
@@ -159,6 +158,8 @@ class Intake:
                 understood[index] = Received(await self.parse(message.body), _origin(message))
             except Poison as poison:
                 fates[index] = poison
+            except self._unavailable as error:
+                fates[index] = await self._away(error)
         if understood:
             outcomes = await self._outcomes(list(understood.values()), handler)
             for (index, received), outcome in zip(understood.items(), outcomes, strict=True):
@@ -256,9 +257,12 @@ def open_intake(
     unavailable: tuple[type[Exception], ...] = (),
     clock: Clock | None = None,
     announce: Announce | None = None,
-    expand: Expand | None = None,
+    objects: Objects | None = None,
 ) -> Intake:
-    """The intake of `settings.queue_url`, with its brake and gate on one valve."""
+    """The intake of `settings.queue_url`, with its brake and gate on one valve.
+
+    `objects` fetches events that travel by claim check; without it they are refused.
+    """
     clock = clock or SystemClock()
     valve = Valve(*_switch(broker, settings.queue_url))
     brake = PoisonBrake(
@@ -268,7 +272,14 @@ def open_intake(
         checks, partial(valve.close, "dependency"), partial(valve.open, "dependency"), clock
     )
     return Intake(
-        settings, service, quarantine, clock, brake=brake, gate=gate, unavailable=unavailable, expand=expand
+        settings,
+        service,
+        quarantine,
+        clock,
+        brake=brake,
+        gate=gate,
+        unavailable=unavailable,
+        expand=fetcher(objects) if objects is not None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
+from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service
@@ -15,12 +16,15 @@ async def build(
     settings: Settings,
     *,
     store: Store | None = None,
+    aws: Aws | None = None,
     read_models: Folds | None = None,
     clock: Clock | None = None,
 ) -> Service:
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
+    clients = AwsClients(settings.aws_region)
+    aws = aws or await clients.__aenter__()
     broker = make_broker(settings)
     ready = {"store": store.ping}
     intake = open_intake(
@@ -29,11 +33,17 @@ async def build(
         broker,
         quarantine=store.quarantine.put,
         checks=ready,
-        unavailable=(StoreUnavailable,),
+        unavailable=(StoreUnavailable, AwsUnavailable),
         clock=clock,
+        objects=aws.objects,
     )
     indexing = Indexing(store.events, read_models or store.read_models, clock)
     subscribe(broker, Deps(settings, intake, indexing.index))
     return Service(
-        settings, broker, name=SERVICE, ready=ready, background=intake.background, close=[store.close]
+        settings,
+        broker,
+        name=SERVICE,
+        ready=ready,
+        background=intake.background,
+        close=[store.close, clients.close],
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dwh_runtime.broker import subscription
 from dwh_runtime.intake import BatchHandler, Intake
-from faststream_sqs import Batch, BatchOutcome, SQSBroker
+from faststream_sqs import Batch, SQSBroker
 from faststream_sqs.annotations import BatchMessage
 
 from dwh_indexer.settings import Settings
@@ -26,5 +26,5 @@ def subscribe(broker: SQSBroker, deps: Deps) -> None:
     """Register the handler of the indexer's queue."""
 
     @broker.subscriber(deps.settings.queue_url, **subscription(deps.settings, batch=_BATCH))
-    async def on_job_events(message: BatchMessage) -> BatchOutcome:
-        return await deps.intake.handle_batch(message, deps.index)
+    async def on_job_events(message: BatchMessage) -> None:
+        await deps.intake.handle_batch(message, deps.index)

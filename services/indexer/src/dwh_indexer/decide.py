@@ -1,23 +1,22 @@
-"""What follows from the store's answer to an append: which event to fold, and what to say of the message.
+"""What follows from the store's answer to an append: whether to fold, and what to say of the message.
 
 Pure. The rules:
 
 | the store says | fold | message |
 |---|---|---|
-| stored | this event | done |
-| duplicate | the event again: the first copy's process may have died before its fold | duplicate |
-| duplicate of a type whose first copy stays | the stored copy, which may differ from this one | duplicate |
-| conflict (same id, other content) | nothing | quarantined as conflicting-content |
-| rejected (the engine cannot hold it) | nothing | quarantined as unmappable |
-| no index for the current month, or busy | nothing | retried |
+| stored | yes | done |
+| duplicate | once more: the first copy's process may have died before its fold | duplicate |
+| conflict (same id, other content) | no | quarantined as conflicting-content |
+| rejected (the engine cannot hold it) | no | quarantined as unmappable |
+| no index for the current month, or busy | no | retried |
+
+What is folded is always the stored copy: of two facts under one id the first stays.
 """
 
 import enum
 from dataclasses import dataclass
 
 from dwh_contracts.quarantine import QuarantineReason
-
-FIRST_COPY_STAYS = frozenset({"dag_run_created", "dag_run_finished", "trigger_failed"})
 
 
 class Answer(enum.StrEnum):
@@ -31,43 +30,43 @@ class Answer(enum.StrEnum):
     BUSY = "busy"
 
 
-class Fold(enum.Enum):
-    """Which copy of the event the read models take."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Acknowledge after the fold."""
 
-    NONE = enum.auto()
-    THIS = enum.auto()
-    STORED_COPY = enum.auto()
-
-
-class Fate(enum.Enum):
-    """What becomes of the message."""
-
-    DONE = enum.auto()
-    DUPLICATE = enum.auto()
-    QUARANTINE = enum.auto()
-    RETRY = enum.auto()
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What follows for one event; `reason` belongs to a quarantine."""
+class Quarantine:
+    """Keep the bytes with the reason, acknowledge."""
 
-    fold: Fold
-    fate: Fate
-    reason: QuarantineReason | None = None
+    reason: QuarantineReason
+    detail: str
 
 
-def decide(event_type: str, answer: Answer) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Leave the message in the queue."""
+
+    why: str
+
+
+Verdict = Done | Quarantine | TryAgain
+
+
+def decide(answer: Answer) -> Verdict:
     """The rule for one event, by the table above."""
     match answer:
         case Answer.STORED:
-            return Verdict(Fold.THIS, Fate.DONE)
+            return Done()
         case Answer.DUPLICATE:
-            copy = Fold.STORED_COPY if event_type in FIRST_COPY_STAYS else Fold.THIS
-            return Verdict(copy, Fate.DUPLICATE)
+            return Done(duplicate=True)
         case Answer.CONFLICT:
-            return Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.CONFLICTING_CONTENT)
+            return Quarantine(QuarantineReason.CONFLICTING_CONTENT, "this id is stored with other content")
         case Answer.REJECTED:
-            return Verdict(Fold.NONE, Fate.QUARANTINE, QuarantineReason.UNMAPPABLE)
-        case Answer.MISSING_INDEX | Answer.BUSY:
-            return Verdict(Fold.NONE, Fate.RETRY)
+            return Quarantine(QuarantineReason.UNMAPPABLE, "the store cannot hold this event")
+        case Answer.MISSING_INDEX:
+            return TryAgain("the current month has no index; `dwh bootstrap` makes it")
+        case Answer.BUSY:
+            return TryAgain("the store is overloaded")

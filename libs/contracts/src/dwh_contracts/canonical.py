@@ -6,7 +6,7 @@ Two events have equal hashes exactly when they say the same, whatever their key 
 import hashlib
 import json
 
-from pydantic import JsonValue
+from pydantic import JsonValue as JsonValue
 
 JsonObject = dict[str, JsonValue]
 

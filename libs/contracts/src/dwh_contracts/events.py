@@ -1,29 +1,20 @@
-"""Job events: what a Spark run, Airflow and the publisher say on the topic job-events (contracts.md 3).
-
-Models are frozen and keep unknown fields. A missing required field, a wrong type or a value out of range
-is an error; nothing is defaulted silently.
-"""
+"""Job events (contracts.md 3 to 5): the envelope and everything on the topic job-events."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field
 
+from dwh_contracts.model import ContractModel, Count, Hex32, Hex64, Lax, Number, Payload
 from dwh_contracts.names import EnvironmentName, JobName, RunId
 from dwh_contracts.times import UtcTime
 
-Name = Annotated[str, Field(max_length=200)]
-Message = Annotated[str, Field(max_length=4_000)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-Number = Annotated[int | float, Field(strict=True)]
-Seconds = Annotated[int | float, Field(strict=True, ge=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Flag = Annotated[bool, Field(strict=True)]
+SCHEMA_VERSION = "1.0"
+MAX_ATTEMPT = 50
 
 
 class Status(StrEnum):
-    """How a run ended, as the system sees it."""
+    """What became of a run."""
 
     SUCCESS = "SUCCESS"
     PENDING_APPROVAL = "PENDING_APPROVAL"
@@ -31,36 +22,47 @@ class Status(StrEnum):
 
 
 class FailureType(StrEnum):
-    """Why a run did not simply succeed."""
+    """Why a run is not a success."""
 
     CATASTROPHIC = "CATASTROPHIC"
     QUALITY = "QUALITY"
 
 
 class QualityStatus(StrEnum):
-    """Result of a check and of all checks."""
+    """The verdict of one check or of all."""
 
     GREEN = "GREEN"
     YELLOW = "YELLOW"
     RED = "RED"
 
 
-class Body(BaseModel):
-    """Base of everything that travels: frozen, keeps what it does not know."""
+class JobStatus(StrEnum):
+    """The job's own view, before quality is judged."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
 
 
-class Envelope(Body):
-    """What every event carries."""
+class ServiceProvider(StrEnum):
+    """Where Spark ran."""
+
+    GLUE = "GLUE"
+    EMR = "EMR"
+    DATABRICKS = "DATABRICKS"
+    CONTAINER = "CONTAINER"
+    LOCAL = "LOCAL"
+
+
+class Envelope(ContractModel):
+    """What every event of a run says about itself."""
 
     schema_version: str
     event_type: str
-    event_id: EventId
+    event_id: Hex32 | None = None
     environment: EnvironmentName
     job_name: JobName
     job_run_id: RunId
-    attempt: Annotated[int, Field(strict=True, ge=1, le=50)]
+    attempt: Annotated[int, Field(ge=1, le=MAX_ATTEMPT)]
     timestamp: UtcTime
     correlation_id: str | None = None
     causation_id: str | None = None
@@ -69,29 +71,29 @@ class Envelope(Body):
     producer: str | None = None
 
 
-class Check(Body):
-    """One quality check with the limit it was held against."""
+class Check(ContractModel):
+    """One quality check and the limit it was held against."""
 
-    name: Name
-    status: QualityStatus
+    name: str
+    status: Annotated[QualityStatus, Lax]
     value: Number | None = None
     threshold: Number | None = None
-    message: Message | None = None
+    message: str | None = None
     rule_version: str | None = None
 
 
-class Quality(Body):
-    """Worst of all checks; `evaluated` is false when none ran."""
+class Quality(ContractModel):
+    """The worst of all checks; `evaluated` is false when none was."""
 
-    status: QualityStatus
-    evaluated: Flag
+    status: Annotated[QualityStatus, Lax]
+    evaluated: bool
     checks: list[Check]
 
 
-class Artifact(Body):
-    """One category of written data."""
+class Artifact(ContractModel):
+    """One category of a run's output."""
 
-    name: Name
+    name: str
     path: str
     format: str | None = None
     records: Count | None = None
@@ -100,109 +102,124 @@ class Artifact(Body):
     window_end: UtcTime | None = None
 
 
-class Manifest(Body):
-    """Address and checksum of the list of exactly the audited files."""
+class Manifest(ContractModel):
+    """The file that lists exactly the data a run wrote."""
 
     uri: str
     bytes: Count
-    sha256: Sha256
+    sha256: Hex64
 
 
-class DropReason(Body):
-    """Rows dropped for one reason."""
+class ErrorInfo(ContractModel):
+    """The exception that ended a run."""
 
-    reason: Name
+    type: str
+    phase: str | None = None
+    message: str | None = None
+    stack_trace: str | None = None
+
+
+class DropReason(ContractModel):
+    """How many records were dropped for one reason."""
+
+    reason: str
     count: Count
 
 
-class Phase(Body):
-    """Wall time of one phase, in seconds."""
+class Phase(ContractModel):
+    """Wall time of extract, transform or load."""
 
-    start_time: UtcTime
-    end_time: UtcTime
-    duration_seconds: Seconds
+    start_time: UtcTime | None = None
+    end_time: UtcTime | None = None
+    duration_seconds: Number | None = None
 
 
-class Metrics(Body):
-    """Counts, bytes and seconds of a completed run (contracts.md 5)."""
+class Resources(ContractModel):
+    """What the platform gave the run."""
+
+    spark_executor_count: Number | None = None
+    spark_executor_memory_gb: Number | None = None
+    spark_driver_memory_gb: Number | None = None
+    glue_dpu_seconds: Number | None = None
+
+
+class MetricsContext(ContractModel):
+    """Where and for what a run works."""
+
+    start_time: UtcTime | None = None
+    service_provider: Annotated[ServiceProvider, Lax] | None = None
+    environment: str | None = None
+    region: str | None = None
+    created_by: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    source_base_path: str | None = None
+    sink_base_path: str | None = None
+
+
+class Metrics(MetricsContext):
+    """What a run measured."""
 
     job_name: str
     job_run_id: str
-    job_status: Literal["SUCCESS", "FAILED"]
-    duration_seconds: Seconds
+    job_status: Annotated[JobStatus, Lax]
+    end_time: UtcTime | None = None
+    duration_seconds: Number
     records_read: Count
     records_written: Count
     records_dropped: Count
     bytes_written: Count
+    phases: dict[str, Phase] | None = None
     drop_reasons: list[DropReason]
-    payload: dict[str, JsonValue]
-    start_time: UtcTime | None = None
-    end_time: UtcTime | None = None
-    service_provider: str | None = None
-    environment: str | None = None
-    region: str | None = None
-    created_by: str | None = None
-    start_date: UtcTime | None = None
-    end_date: UtcTime | None = None
-    source_base_path: str | None = None
-    sink_base_path: str | None = None
-    phases: dict[str, Phase] = Field(default_factory=dict)
-    resources: dict[str, JsonValue] | None = None
-
-
-class ErrorInfo(Body):
-    """The exception that ended a run."""
-
-    type: str
-    message: Message
-    phase: str | None = None
-    stack_trace: Annotated[str, Field(max_length=32_020)] | None = None
+    resources: Resources | None = None
+    payload: Payload
 
 
 class JobStarted(Envelope):
-    """A run began; `metrics` holds its context only."""
+    """A run has begun; context fields only."""
 
     event_type: Literal["job_started"]
-    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    metrics: MetricsContext | None = None
 
 
 class JobCompleted(Envelope):
-    """A run ended; status and quality agree by the table of contracts.md 4."""
+    """A run has ended, well or not."""
 
     event_type: Literal["job_completed"]
-    status: Status
-    failure_type: FailureType | None
-    artifacts_available: Flag
+    status: Annotated[Status, Lax]
+    failure_type: Annotated[FailureType, Lax] | None
+    artifacts_available: bool
+    artifacts_base_path: str | None = None
     artifacts: list[Artifact]
+    artifacts_manifest: Manifest | None = None
     quality: Quality
     metrics: Metrics
     error: ErrorInfo | None
-    artifacts_base_path: str | None = None
-    artifacts_manifest: Manifest | None = None
 
 
 class DagRunCreated(Envelope):
-    """Airflow has a run for a trigger."""
+    """The dispatcher started a DAG for the source run named in the envelope."""
 
     event_type: Literal["dag_run_created"]
     dag_id: RunId
     dag_run_id: RunId
-    trigger_id: str
+    trigger_id: str | None = None
 
 
 class DagRunFinished(Envelope):
-    """A triggered DAG run ended."""
+    """A DAG run ended."""
 
     event_type: Literal["dag_run_finished"]
     dag_id: RunId
     dag_run_id: RunId
-    trigger_id: str
+    trigger_id: str | None = None
     state: Literal["success", "failed"]
-    duration_seconds: Seconds | None = None
+    duration_seconds: Number | None = None
+    end_date: UtcTime | None = None
 
 
 class TriggerFailed(Envelope):
-    """The dispatcher could not start a run."""
+    """The dispatcher could not start the DAG."""
 
     event_type: Literal["trigger_failed"]
     trigger_id: str
@@ -210,15 +227,59 @@ class TriggerFailed(Envelope):
     reason: str
 
 
-class Publication(Envelope):
-    """What `publish_run` did or refused to do with a run's audited data."""
+class Pointer(ContractModel):
+    """The published pointer before and after."""
 
-    event_type: Literal["run_published", "run_discarded", "publish_refused"]
-    artifacts_manifest: Manifest
+    uri: str
+    old: Any = None
+    new: Any = None
+    outcome: Literal["moved", "unchanged"] | None = None
+
+
+class Publication(Envelope):
+    """What the publisher of audited data did with a run's manifest."""
+
+    artifacts_manifest: Manifest | None = None
+    pointer: Pointer | None = None
     decision_event_id: str | None = None
+    reason: str | None = None
+
+
+class RunPublished(Publication):
+    """The pointer names this run's data."""
+
+    event_type: Literal["run_published"]
+    artifacts_manifest: Manifest
+    pointer: Pointer
+
+
+class RunDiscarded(Publication):
+    """The run's data will never be published."""
+
+    event_type: Literal["run_discarded"]
+
+
+class PublishRefused(Publication):
+    """The data on disk are not those decided on, or the pointer would go back."""
+
+    event_type: Literal["publish_refused"]
 
 
 class OpenLineageEvent(Envelope):
-    """An OpenLineage run event under our envelope."""
+    """A run event of OpenLineage, carried whole."""
 
     event_type: Literal["openlineage"]
+    openlineage: Payload
+
+
+JOB_EVENTS: dict[str, type[Envelope]] = {
+    "job_started": JobStarted,
+    "job_completed": JobCompleted,
+    "dag_run_created": DagRunCreated,
+    "dag_run_finished": DagRunFinished,
+    "trigger_failed": TriggerFailed,
+    "run_published": RunPublished,
+    "run_discarded": RunDiscarded,
+    "publish_refused": PublishRefused,
+    "openlineage": OpenLineageEvent,
+}

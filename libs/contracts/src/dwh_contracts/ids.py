@@ -137,3 +137,43 @@ def quarantine_id(service: str, raw: bytes) -> str:
 def legacy_trigger_id(body: JsonObject) -> str:
     """The trigger id of a message of the old form, which brings none."""
     return hashlib.sha256(canonical_json(body)).hexdigest()[:LENGTH]
+
+
+def expected_event_id(body: JsonObject) -> str:
+    """The id that an event without one gets, by its type and fields.
+
+    Raises:
+        KeyError: a field that makes the id is missing.
+        ValueError: the type is unknown, or a part contains U+001F.
+    """
+    event_type = str(body["event_type"])
+    names = _PARTS.get(event_type)
+    if names is None:
+        raise ValueError(f"no id is defined for the event type {event_type!r}")
+    return digest(*(_part(body, name) for name in names))
+
+
+_RUN = ("event_type", "environment", "job_name", "job_run_id", "attempt")
+_PARTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("job_started", "job_completed"), _RUN),
+    **dict.fromkeys(("approval_requested", "approval_accepted", "approval_expired"), _RUN),
+    **dict.fromkeys(
+        ("run_published", "run_discarded", "publish_refused"), (*_RUN, "artifacts_manifest.sha256")
+    ),
+    "openlineage": (*_RUN, "eventType"),
+    "dag_run_created": ("event_type", "environment", "dag_id", "dag_run_id"),
+    "dag_run_finished": ("event_type", "environment", "dag_id", "dag_run_id", "end_date"),
+    "trigger_failed": ("event_type", "environment", "trigger_id"),
+    "approval_decision": (*_RUN, "decision", "decided_by"),
+    "approval_reminder": (*_RUN, "stage"),
+    "approval_verdict": ("event_type", "environment", "decision_event_id"),
+}
+
+
+def _part(body: JsonObject, name: str) -> str | int:
+    value: object = body
+    for key in name.split("."):
+        if not isinstance(value, dict):
+            raise KeyError(name)
+        value = value[key]
+    return value if isinstance(value, int) else str(value)

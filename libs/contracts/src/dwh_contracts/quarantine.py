@@ -1,19 +1,17 @@
-"""Refused messages: why, and the record that keeps their raw bytes (contracts.md 14)."""
+"""Why a message is refused, and the record that keeps it (contracts.md 14)."""
 
 import base64
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from dwh_contracts import ids
+from dwh_contracts.model import ContractModel, Hex32
 from dwh_contracts.times import UtcTime
 
 
 class QuarantineReason(StrEnum):
-    """Why a message cannot be handled; the first fault wins, in the order of `PRECEDENCE`."""
+    """The vocabulary of refusal; of several faults the first in this order up to `wrong-environment` wins."""
 
     NOT_JSON = "not-json"
     NOT_AN_OBJECT = "not-an-object"
@@ -35,25 +33,23 @@ class QuarantineReason(StrEnum):
     UNMAPPABLE = "unmappable"
 
 
-PRECEDENCE = {reason: rank for rank, reason in enumerate(QuarantineReason)}
+ORDER = {reason: position for position, reason in enumerate(QuarantineReason)}
 
 
-class Refused(Exception):  # noqa: N818 - what happened to the message
-    """A message that is no event of ours; nothing of it is lost."""
+class Refused(Exception):  # noqa: N818 - named for what happened to the message
+    """A message is no event of ours; `path` is dotted, `detail` for people."""
 
-    def __init__(self, reason: QuarantineReason, path: str | None, detail: str) -> None:
-        super().__init__(f"{reason.value} at {path}: {detail}" if path else f"{reason.value}: {detail}")
+    def __init__(self, reason: QuarantineReason, path: str | None = None, detail: str = "") -> None:
+        super().__init__(": ".join(part for part in (reason.value, path, detail) if part))
         self.reason = reason
         self.path = path
         self.detail = detail
 
 
-class QuarantineRecord(BaseModel):
-    """A refused message as it is stored; a redelivery is the same record."""
+class QuarantineRecord(ContractModel):
+    """A refused message with its raw bytes."""
 
-    model_config = ConfigDict(frozen=True)
-
-    quarantine_id: str
+    quarantine_id: Hex32
     timestamp: UtcTime
     service: str
     topic: str | None
@@ -67,27 +63,24 @@ class QuarantineRecord(BaseModel):
 
 
 def quarantine_record(
-    service: str,
-    topic: str | None,
-    raw: bytes,
-    attributes: Mapping[str, str],
-    refused: Refused,
-    now: datetime,
+    service: str, topic: str | None, raw: bytes, attributes: dict[str, str], refused: Refused, now: datetime
 ) -> QuarantineRecord:
-    """The record of one refused message; `raw` is base64 when it is not UTF-8."""
+    """The record of one refusal; equal service and bytes give an equal id."""
     try:
         text, encoding = raw.decode(), "utf-8"
     except UnicodeDecodeError:
         text, encoding = base64.b64encode(raw).decode(), "base64"
-    return QuarantineRecord(
-        quarantine_id=ids.quarantine_id(service, raw),
-        timestamp=now,
-        service=service,
-        topic=topic,
-        reason=refused.reason,
-        path=refused.path,
-        detail=refused.detail[:2_000],
-        raw=text,
-        raw_encoding=encoding,  # type: ignore[arg-type]
-        attributes=dict(attributes),
+    return QuarantineRecord.model_validate(
+        {
+            "quarantine_id": ids.quarantine_id(service, raw),
+            "timestamp": now,
+            "service": service,
+            "topic": topic,
+            "reason": refused.reason,
+            "path": refused.path,
+            "detail": refused.detail,
+            "raw": text,
+            "raw_encoding": encoding,
+            "attributes": attributes,
+        }
     )

@@ -4,7 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+BAD_TIME = "bad_time"
+NOT_A_TIME = "time_type"
+from pydantic_core import PydanticCustomError
+
+BAD_TIME = "bad_time"
 
 _TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{0,9}))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))?",
@@ -47,11 +54,19 @@ def format_time(moment: datetime) -> str:
 
 def _read(value: Any) -> datetime:
     if isinstance(value, str):
-        return parse_time(value)
+        try:
+            return parse_time(value)
+        except ValueError as error:
+            raise PydanticCustomError(BAD_TIME, "not an RFC 3339 time") from error
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    raise ValueError("a time is a string")
+    raise PydanticCustomError(NOT_A_TIME, "a time is a string")
 
 
-UtcTime = Annotated[datetime, BeforeValidator(_read), PlainSerializer(format_time, return_type=str)]
+UtcTime = Annotated[
+    datetime,
+    BeforeValidator(_read),
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A pydantic field that reads any RFC 3339 text and writes ours."""

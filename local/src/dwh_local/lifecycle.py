@@ -71,6 +71,7 @@ def down(system: System, *, purge: bool = False) -> None:
         supervisor.stop([name for name in running if name not in INFRASTRUCTURE])
         supervisor.stop(INFRASTRUCTURE)
         supervisor.shutdown()
+        airflow.stop_leftovers(system.place)
     if purge:
         shutil.rmtree(system.place.state, ignore_errors=True)
 

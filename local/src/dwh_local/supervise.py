@@ -19,11 +19,12 @@ from supervisor.xmlrpc import SupervisorTransport
 from dwh_local.aws import inherited
 from dwh_local.errors import LocalError, NotReady
 from dwh_local.paths import Checkout
-from dwh_local.programs import NAMES, Program
+from dwh_local.programs import AIRFLOW, NAMES, Program
 from dwh_local.waiting import until
 
 LONGEST_SOCKET_PATH = 90  # a Unix socket's address ends at 108 bytes, and supervisor appends to it
 STOP_SECONDS = 30
+AIRFLOW_STOP_SECONDS = 5
 RUNNING, STARTING = "RUNNING", "STARTING"
 
 
@@ -157,10 +158,12 @@ def _daemon_section(place: Checkout, socket: Path) -> str:
 
 def _program_section(name: str, definition: Path, log: Path) -> str:
     command = shlex.join([sys.executable, "-m", "dwh_local.launch", str(definition)])
+    # Airflow's scheduler would wait for the task that waits for work.
+    as_group, seconds = ("true", AIRFLOW_STOP_SECONDS) if name in AIRFLOW else ("false", STOP_SECONDS)
     return (
         f"[program:{name}]\ncommand = {_literal(command)}\n"
         "autostart = false\nautorestart = true\nstartsecs = 2\nstartretries = 10\n"
-        f"stopwaitsecs = {STOP_SECONDS}\nstopasgroup = false\nkillasgroup = true\nredirect_stderr = true\n"
+        f"stopwaitsecs = {seconds}\nstopasgroup = {as_group}\nkillasgroup = true\nredirect_stderr = true\n"
         f"stdout_logfile = {_literal(log)}\nstdout_logfile_maxbytes = 20MB\nstdout_logfile_backups = 1\n"
     )
 

@@ -1,0 +1,1 @@
+"""The job that turns references in saved projects into plain image references."""

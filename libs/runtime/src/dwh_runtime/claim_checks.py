@@ -1,13 +1,16 @@
 """Fetch the events that travel by claim check, for a parser that cannot wait."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
-from dwh_contracts.parse import Expand
 from dwh_contracts.quarantine import QuarantineReason, Refused
 
 from dwh_runtime.aws import AwsRefused, ObjectMissing, Objects
+
+Expand = Callable[[JsonObject], bytes]
+"""Fetches what a claim check points to."""
 
 
 def fetcher(objects: Objects) -> Expand:

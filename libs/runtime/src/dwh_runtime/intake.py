@@ -13,15 +13,16 @@ from functools import partial
 from typing import Any
 
 from dwh_contracts.clock import Clock, SystemClock
-from dwh_contracts.parse import Event, Expand, parse_event
+from dwh_contracts.parse import Event, parse_event
 from dwh_contracts.quarantine import QuarantineRecord, Refused, quarantine_record
 from faststream.exceptions import SetupError
 from faststream_sqs import SQSBatchMessage, SQSBroker, SQSMessage
 
 from dwh_runtime import metrics
+from dwh_runtime.announce import Record, brake_announcer
 from dwh_runtime.aws import Objects
-from dwh_runtime.brake import Announce, PoisonBrake
-from dwh_runtime.claim_checks import fetcher
+from dwh_runtime.brake import PoisonBrake
+from dwh_runtime.claim_checks import Expand, fetcher
 from dwh_runtime.gate import Check, DependencyGate
 from dwh_runtime.logging import bind_message, get_logger
 from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry
@@ -256,15 +257,23 @@ def open_intake(
     checks: Mapping[str, Check],
     unavailable: tuple[type[Exception], ...] = (),
     clock: Clock | None = None,
-    announce: Announce | None = None,
+    record: Record | None = None,
     objects: Objects | None = None,
 ) -> Intake:
     """The intake of `settings.queue_url`, with its brake and gate on one valve.
 
-    `objects` fetches events that travel by claim check; without it they are refused.
+    `objects` fetches events that travel by claim check; without it they are refused. `record` keeps
+    what the brake does as facts.
     """
     clock = clock or SystemClock()
     valve = Valve(*_switch(broker, settings.queue_url))
+    announce = brake_announcer(
+        settings.queue_url.rpartition("/")[2],
+        environment=settings.environment,
+        service=service,
+        clock=clock,
+        record=record,
+    )
     brake = PoisonBrake(
         partial(valve.close, "poison"), partial(valve.open, "poison"), clock, announce=announce
     )

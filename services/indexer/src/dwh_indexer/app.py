@@ -36,6 +36,7 @@ async def build(
         unavailable=(StoreUnavailable, AwsUnavailable),
         clock=clock,
         objects=aws.objects,
+        record=store.record,
     )
     indexing = Indexing(store.events, read_models or store.read_models, clock)
     subscribe(broker, Deps(settings, intake, indexing.index))

@@ -67,9 +67,20 @@ def publish(store: ArtifactStore, dataset: str, pointer: Pointer) -> bool:
     return moved
 
 
-def follow_latest(store: ArtifactStore, dataset: str, pointer: Pointer) -> None:
-    """Move `latest.json` alone, for jobs that move the window's pointer on their own terms."""
-    _move(store, latest_pointer(dataset), pointer)
+def follow_latest(store: ArtifactStore, dataset: str, window_uri: str) -> None:
+    """Make `latest.json` say what the window's pointer says, unless it names a newer window.
+
+    For jobs that move the window's pointer on their own terms: attempts of different runs do not compare.
+    """
+    uri = latest_pointer(dataset)
+    for _ in range(TRIES):
+        wanted, found = store.read(window_uri), store.read(uri)
+        if wanted is None or (found and _ends(json.loads(found.body)) > _ends(json.loads(wanted.body))):
+            return
+        if found and found.body == wanted.body:
+            return
+        store.replace(uri, wanted.body, found.version if found else None)
+    raise PointerConflictError(f"{uri} changed under each of {TRIES} attempts to move it")
 
 
 def pointer_body(pointer: Pointer) -> bytes:
@@ -97,8 +108,12 @@ def _move(store: ArtifactStore, uri: str, pointer: Pointer) -> bool:
     raise PointerConflictError(f"{uri} changed under each of {TRIES} attempts to move it")
 
 
-def _rank(pointer: dict[str, JsonValue]) -> tuple[str, str, int, str]:
-    """Newer window, then higher attempt, then later time; times in one form compare as text."""
+def _rank(pointer: dict[str, JsonValue]) -> tuple[tuple[str, str], int, str]:
+    """Newer window, then higher attempt, then later time."""
+    return _ends(pointer), int(str(pointer["attempt"])), str(pointer["timestamp"])
+
+
+def _ends(pointer: dict[str, JsonValue]) -> tuple[str, str]:
+    """End and start of the window; times in one form compare as text."""
     window = pointer["window"]
-    ends = (str(window["end"]), str(window["start"])) if isinstance(window, dict) else ("", "")
-    return (*ends, int(str(pointer["attempt"])), str(pointer["timestamp"]))
+    return (str(window["end"]), str(window["start"])) if isinstance(window, dict) else ("", "")

@@ -101,7 +101,9 @@ def open_publisher(
 
 def data_folder_of(dataset: str) -> str:
     """Where everything that is no dataset lies: the bucket, or the folder that holds the dataset."""
-    return f"s3://{bucket_and_key(dataset)[0]}" if is_s3(dataset) else parent(dataset)
+    if is_s3(dataset):
+        return f"s3://{bucket_and_key(dataset)[0]}"
+    return parent(dataset) or Path(tempfile.gettempdir()).as_uri()
 
 
 def _sink(

@@ -6,7 +6,9 @@ Two events have equal hashes exactly when they say the same, whatever their key 
 import hashlib
 import json
 
-from pydantic import JsonValue as JsonValue
+from pydantic import JsonValue
+
+__all__ = ["JsonObject", "JsonValue", "canonical_json", "content_hash"]
 
 JsonObject = dict[str, JsonValue]
 

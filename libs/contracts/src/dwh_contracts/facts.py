@@ -233,7 +233,7 @@ def incident_transition(
     service: str = "alerts",
     **more: JsonValue,
 ) -> JsonObject:
-    """One revision; `incident` is the whole document of alerts.md 2 with `environment`, `incident_id`, `rev`."""
+    """One revision; `incident` is the document of alerts.md 2 with `environment`, `incident_id`, `rev`."""
     environment, rev = str(incident["environment"]), int(str(incident["rev"]))
     base = _fact(
         "incident_transition",

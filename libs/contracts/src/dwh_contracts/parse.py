@@ -86,7 +86,7 @@ class Event:
 
     @property
     def family(self) -> Family:
-        """In which part of the store it lies; the dispatcher's `trigger_failed` is a job event, ours a fact."""
+        """In which part of the store it lies; the dispatcher's `trigger_failed` is no fact, ours is."""
         return "effect" if isinstance(self.model, Fact) else family_of(self.event_type)
 
     @cached_property

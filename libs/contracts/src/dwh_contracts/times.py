@@ -9,9 +9,6 @@ from pydantic_core import PydanticCustomError
 
 BAD_TIME = "bad_time"
 NOT_A_TIME = "time_type"
-from pydantic_core import PydanticCustomError
-
-BAD_TIME = "bad_time"
 
 _TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{0,9}))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))?",

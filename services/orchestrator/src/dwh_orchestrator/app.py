@@ -1,0 +1,55 @@
+"""Composition root: the only file that builds clients."""
+
+from dwh_contracts.clock import Clock, SystemClock
+from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
+from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
+from dwh_runtime.broker import make_broker
+from dwh_runtime.effects import EffectExecutor
+from dwh_runtime.intake import open_intake
+from dwh_runtime.service import Service, instance_name
+
+from dwh_orchestrator.config_source import ConfigSource
+from dwh_orchestrator.consume import Consumer, Deps, subscribe
+from dwh_orchestrator.effects import Effects, config_reporter
+from dwh_orchestrator.settings import SERVICE, Settings
+from dwh_orchestrator.triggers import sqs_mwaa
+
+
+async def build(
+    settings: Settings, *, store: Store | None = None, aws: Aws | None = None, clock: Clock | None = None
+) -> Service:
+    """The whole service; the keywords replace ports, so that a test can die inside one."""
+    clock = clock or SystemClock()
+    store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
+    clients = AwsClients(settings.aws_region)
+    aws = aws or await clients.__aenter__()
+    configs = ConfigSource(
+        settings.workflow_config_uri,
+        objects=aws.objects,
+        copies=store.effects,
+        report=config_reporter(store, settings.environment, clock),
+        clock=clock,
+    )
+    broker = make_broker(settings)
+    ready = {"store": store.ping, "workflow_config": configs.ready}
+    intake = open_intake(
+        settings,
+        SERVICE,
+        broker,
+        quarantine=store.quarantine.put,
+        checks=ready,
+        unavailable=(StoreUnavailable, AwsUnavailable),
+        clock=clock,
+    )
+    executor = EffectExecutor(store.claims, store.record, instance_name(SERVICE), clock, service=SERVICE)
+    senders = {"sqs_mwaa": sqs_mwaa(aws.queues, settings.mwaa_triggers_queue_url)}
+    effects = Effects(store, executor, senders, clock)
+    subscribe(broker, Deps(settings, intake, Consumer(store, configs, effects, clock)))
+    return Service(
+        settings,
+        broker,
+        name=SERVICE,
+        ready=ready,
+        background=[*intake.background, configs.run],
+        close=[store.close, clients.close],
+    )

@@ -1,0 +1,105 @@
+"""From a message to a decision: read the stored run, the accepted decision and the config, then decide.
+
+Job events act on the stored run, never on the message; approval events only when the decision claim
+names them (G6). What is not there yet is a `Retry`, not a loss.
+"""
+
+from dataclasses import dataclass
+
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock
+from dwh_contracts.parse import Event
+from dwh_contracts.times import parse_time
+from dwh_eventstore import Store
+from dwh_runtime.broker import subscription
+from dwh_runtime.intake import Intake, Origin
+from dwh_runtime.outcomes import Retry
+from faststream_sqs import SQSBroker
+from faststream_sqs.annotations import Message
+
+from dwh_orchestrator.config_source import ConfigSource
+from dwh_orchestrator.decide import Decision, decide_approval, decide_run, ignore
+from dwh_orchestrator.effects import Effects
+from dwh_orchestrator.settings import Settings
+
+RUN_WAIT_SECONDS = 5.0
+RUN_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """What handling a message needs; `app.build` puts it together."""
+
+    store: Store
+    configs: ConfigSource
+    effects: Effects
+    clock: Clock
+
+    async def on_event(self, event: Event, origin: Origin) -> None:  # noqa: ARG002 - intake's shape
+        """Decide on one event, record the decision, perform its triggers."""
+        if event.event_type == "job_completed":
+            await self._on_run(event)
+        elif event.event_type in {"approval_decision", "approval_expired"}:
+            await self._on_approval(event)
+
+    async def _on_run(self, event: Event) -> None:
+        run = await self._stored_run(event.event_id, event)
+        in_force = self.configs.current()
+        await self.effects.perform(event, run, decide_run(run, in_force.config), in_force)
+
+    async def _on_approval(self, event: Event) -> None:
+        in_force = self.configs.current()
+        claim = await self._claim(event)
+        if claim is None:
+            await self.effects.perform(event, event, await self._not_accepted(event), in_force)
+            return
+        accepted = claim["event"]
+        if not isinstance(accepted, dict) or accepted.get("event_id") != event.event_id:
+            await self.effects.perform(
+                event, event, ignore("another decision on the run was accepted"), in_force
+            )
+            return
+        run = await self._stored_run(
+            str(claim["source_event_id"]), event, timestamp=str(claim["source_timestamp"])
+        )
+        await self.effects.perform(event, run, decide_approval(run, accepted, in_force.config), in_force)
+
+    async def _claim(self, event: Event) -> JsonObject | None:
+        key = f"decision|{event.environment}|{event.job_name}|{event.job_run_id}|{event.attempt}"
+        found = await self.store.decisions.get(key)
+        return None if found is None else found.body
+
+    async def _not_accepted(self, event: Event) -> Decision:
+        verdict = await self.store.decisions.get(f"verdict|{event.event_id}")
+        if verdict is None:
+            raise Retry("approvals has neither accepted nor refused this decision yet")
+        return ignore(f"the decision was not accepted: {verdict.body.get('outcome')}")
+
+    async def _stored_run(self, event_id: str, cause: Event, *, timestamp: str | None = None) -> Event:
+        """The run by realtime get; the indexer may be a step behind, so look for 5 s."""
+        when = parse_time(timestamp) if timestamp else cause.timestamp
+        deadline = self.clock.monotonic() + RUN_WAIT_SECONDS
+        while True:
+            run = await self.store.events.get(event_id, when)
+            if run is not None:
+                return run
+            if self.clock.monotonic() >= deadline:
+                raise Retry(f"the run {cause.job_run_id} is not in the store yet")
+            await self.clock.sleep(RUN_POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the subscription needs, made in `app.py`."""
+
+    settings: Settings
+    intake: Intake
+    consumer: Consumer
+
+
+def subscribe(broker: SQSBroker, deps: Deps) -> None:
+    """Register the handler of the orchestrator's queue."""
+
+    @broker.subscriber(deps.settings.queue_url, **subscription(deps.settings))
+    async def on_event(message: Message) -> None:
+        await deps.intake.handle(message, deps.consumer.on_event)

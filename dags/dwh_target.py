@@ -137,6 +137,7 @@ def dag_run_finished(
         "dag_run_id": run_id,
         "trigger_id": trigger_id,
         "state": state,
+        "end_date": parts[-1],
         "duration_seconds": (end - start).total_seconds() if start else None,
     }
 

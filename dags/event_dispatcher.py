@@ -116,6 +116,7 @@ def _from_old_form(body: Json, environment: str) -> Json:
         "trigger_id": trigger_id,
         "run_id": f"trig__{source.job_name if source else 'unknown'}__{trigger_id}",
         "source": asdict(source) if source else None,
+        "conf": {} if conf is None else conf,
     }
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 
@@ -70,6 +71,11 @@ class System:
         """Whether the dispatcher holds a long poll on the queue."""
         answer = self.get("/dags/event_dispatcher/dagRuns/~/taskInstances?state=running") or {}
         return any(task["task_id"] == "receive" for task in answer.get("task_instances", []))
+
+    def dispatched(self) -> list[str]:
+        """Run ids of the dispatcher whose batch was handled without a refusal, newest first."""
+        answer = self.get("/dags/event_dispatcher/dagRuns?state=success&order_by=-run_after&limit=5") or {}
+        return [quote(run["dag_run_id"]) for run in answer.get("dag_runs", [])]
 
     def run_ids(self, dag_id: str) -> list[str]:
         answer = self.get(f"/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after") or {}

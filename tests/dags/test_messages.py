@@ -42,6 +42,10 @@ def test_key_order_does_not_change_the_id_of_an_old_form():
     assert one.source is None
 
 
+def test_the_old_form_without_conf_has_an_empty_one():
+    assert trigger_of({"dag_id": "echo_target"}).conf == {}
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -67,7 +71,7 @@ def test_key_order_does_not_change_the_id_of_an_old_form():
         (a_trigger("x", source={}), "source"),
         (a_trigger("x", source={"job_name": "a/b", "job_run_id": "r", "attempt": 1}), "source"),
         (a_trigger("x", source={"job_name": "a", "job_run_id": "r", "attempt": True}), "source"),
-        ({"dag_id": "d"}, "conf"),
+        ({"dag_id": "d", "conf": []}, "conf"),
         ({"conf": {}}, "dag_id"),
     ],
 )

@@ -27,6 +27,7 @@ def a_fact(**over):
 def test_the_end_of_a_run_is_part_of_the_id_of_its_fact():
     fact = a_fact()
     parts = ["dag_run_finished", "dev", "d", "trig__x", "2026-11-23T09:00:00.000005Z"]
+    assert fact["end_date"] == parts[-1]
     assert fact["event_id"] == hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
     assert a_fact(end=END + timedelta(seconds=1))["event_id"] != fact["event_id"]
     assert a_fact(now=END + timedelta(seconds=1))["event_id"] == fact["event_id"]

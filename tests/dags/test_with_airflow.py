@@ -153,3 +153,12 @@ def test_a_burst_makes_at_least_5_runs_a_second(system):
     wait_for(lambda: system.run("echo_target", burst[-1]["run_id"]))
     wait_for(lambda: all(system.run("echo_target", body["run_id"]) for body in burst[::7]))
     assert len(burst) / (time.monotonic() - began) >= 5.0
+
+
+def test_messages_are_not_kept_in_the_database_of_airflow(system):
+    message = a_trigger("forgotten")
+    system.send(message)
+    wait_for(lambda: system.run("echo_target", message["run_id"]))
+    (done, *_) = wait_for(system.dispatched)
+    entries = system.get(f"/dags/event_dispatcher/dagRuns/{done}/taskInstances/receive/xcomEntries")
+    assert entries["total_entries"] == 0

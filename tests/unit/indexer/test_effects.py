@@ -1,0 +1,108 @@
+import json
+
+import pytest
+from dwh_contracts.clock import SystemClock
+from dwh_contracts.parse import event_from_body
+from dwh_contracts.quarantine import QuarantineReason
+from dwh_contracts.testing import a_job_event
+from dwh_contracts.times import format_time
+from dwh_eventstore import memory_store
+from dwh_indexer.effects import Indexing
+from dwh_runtime.intake import Origin, Received
+from dwh_runtime.outcomes import Duplicate, Poison
+
+
+def an_event(**over):
+    timestamp = over.pop("timestamp", format_time(SystemClock().now()))
+    return event_from_body(a_job_event(environment="local", timestamp=timestamp, **over))
+
+
+def received(*events):
+    return [Received(event, Origin("topic", None, f"sqs-{i}")) for i, event in enumerate(events)]
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+class DyingFolds:
+    async def fold(self, _events):
+        raise Died
+
+
+@pytest.fixture
+def store():
+    return memory_store(environment="local")
+
+
+@pytest.fixture
+def indexing(store):
+    return Indexing(store.events, store.read_models, SystemClock())
+
+
+async def test_an_event_is_stored_and_folded(store, indexing):
+    event = an_event()
+    assert await indexing.index(received(event)) == [None]
+    assert (await store.events.get(event.event_id, event.timestamp)).body == event.body
+    assert (await store.read_models.get("job-events", event.event_id))["job_run_id"] == event.job_run_id
+
+
+async def test_a_second_copy_changes_nothing(store, indexing):
+    event = an_event()
+    await indexing.index(received(event))
+    before = await store.read_models.get("job-events", event.event_id)
+    (outcome,) = await indexing.index(received(event))
+    assert isinstance(outcome, Duplicate)
+    assert await store.read_models.get("job-events", event.event_id) == before
+
+
+async def test_the_same_id_with_other_content_is_poison_and_the_first_stays(store, indexing):
+    first = an_event()
+    other = event_from_body(first.body | {"producer": "somebody else"})
+    await indexing.index(received(first))
+    (outcome,) = await indexing.index(received(other))
+    assert isinstance(outcome, Poison)
+    assert outcome.reason is QuarantineReason.CONFLICTING_CONTENT
+    assert (await store.events.get(first.event_id, first.timestamp)).body == first.body
+
+
+async def test_items_of_one_batch_have_their_own_fates(indexing):
+    first, fresh = an_event(), an_event(job_run_id="run-2")
+    conflicting = event_from_body(first.body | {"producer": "somebody else"})
+    outcomes = await indexing.index(received(first, first, conflicting, fresh))
+    assert [type(outcome) for outcome in outcomes] == [type(None), Duplicate, Poison, type(None)]
+
+
+async def test_killed_after_the_append_before_the_fold_the_redelivery_folds(store, indexing):
+    event = an_event()
+    with pytest.raises(Died):
+        await Indexing(store.events, DyingFolds(), SystemClock()).index(received(event))
+    assert await store.events.get(event.event_id, event.timestamp) is not None
+    assert await store.read_models.get("job-events", event.event_id) is None
+    await indexing.index(received(event))
+    assert await store.read_models.get("job-events", event.event_id) is not None
+
+
+async def test_unknown_fields_are_stored(store, indexing):
+    event = event_from_body(an_event().body | {"a_field_of_2031": {"deep": [1, 2]}})
+    await indexing.index(received(event))
+    stored = await store.events.get(event.event_id, event.timestamp)
+    assert json.dumps(stored.body["a_field_of_2031"]) == '{"deep": [1, 2]}'
+
+
+async def test_what_a_dag_run_says_reaches_its_trigger(store, indexing):
+    body = {
+        "schema_version": "1.0",
+        "event_type": "dag_run_created",
+        "environment": "local",
+        "job_name": "transform_images",
+        "job_run_id": "run-1",
+        "attempt": 1,
+        "timestamp": format_time(SystemClock().now()),
+        "dag_id": "filter_image_glue_pyspark",
+        "dag_run_id": "trig__transform_images__" + "a" * 32,
+        "trigger_id": "a" * 32,
+    }
+    await indexing.index(received(event_from_body(body)))
+    trigger = await store.read_models.get("job-triggers", "a" * 32)
+    assert trigger["dag_run_id"] == body["dag_run_id"]

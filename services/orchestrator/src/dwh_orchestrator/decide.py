@@ -6,11 +6,11 @@ Every rule of the set that applies leaves an outcome, matched or not, with the c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from dwh_contracts import ids
 from dwh_contracts.canonical import JsonObject, JsonValue
-from dwh_contracts.events import Quality
+from dwh_contracts.events import JobCompleted
 from dwh_contracts.parse import Event
 from dwh_contracts.workflow import Rule, Workflow, WorkflowConfig, evaluate
 
@@ -156,7 +156,7 @@ def _evaluate(rule: Rule, trigger_set: str, run: Event, approval: JsonObject | N
 
 def quality_of(run: Event) -> str:
     """The run's own quality; one that was not evaluated counts as YELLOW."""
-    quality: Quality = run.model.quality
+    quality = cast(JobCompleted, run.model).quality
     return quality.status.value if quality.evaluated else "YELLOW"
 
 

@@ -91,11 +91,11 @@ class Effects:
                     **trigger.as_json(),
                     "config_version": record.body.get("config_version"),
                     "input_event_id": cause.event_id,
+                    **more,
                 },
                 timestamp=timestamp,
                 now=self._clock.now(),
                 outcome=outcome,
-                **more,
             )
 
         await self._store.record([event_from_body(fact("requested", cause.timestamp, None))])

@@ -11,10 +11,12 @@ import os
 import shutil
 import signal
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import httpx
+from dwh_contracts.times import parse_time
 
 from dwh_local.aws import client_environment, inherited
 from dwh_local.errors import LocalError
@@ -84,13 +86,25 @@ def healthy(url: str) -> bool:
 
 
 def dispatching(url: str) -> bool:
-    """Whether the dispatcher is known, unpaused and has begun its first run."""
+    """Whether the dispatcher waits for messages."""
     try:
         with AirflowApi(url) as api:
-            dag, runs = api.get(f"/dags/{DISPATCHER}"), api.dag_runs(DISPATCHER)
+            return any(
+                run["state"] == "running"
+                and api.task_state(DISPATCHER, str(run["dag_run_id"]), "receive") == "running"
+                for run in api.dag_runs(DISPATCHER, limit=3)
+            )
     except (httpx.HTTPError, ValueError):
         return False
-    return dag.get("is_paused") is False and any(run["state"] == "running" for run in runs)
+
+
+def give_up_runs(url: str, before: datetime) -> None:
+    """End the dispatcher's runs of an earlier scheduler: the next one starts at once instead of a late retry."""
+    with AirflowApi(url) as api:
+        for run in api.dag_runs(DISPATCHER, limit=3):
+            started = run["start_date"]
+            if run["state"] in {"running", "queued"} and (not started or parse_time(str(started)) < before):
+                api.end_run(DISPATCHER, str(run["dag_run_id"]))
 
 
 def stop_leftovers(place: Checkout) -> None:
@@ -123,6 +137,16 @@ class AirflowApi:
         answer = self._client.get(f"/api/v2{path}", params=params).raise_for_status()
         body: dict[str, object] = answer.json()
         return body
+
+    def task_state(self, dag_id: str, run_id: str, task_id: str) -> str | None:
+        """State of a task of a run."""
+        found = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")["state"]
+        return None if found is None else str(found)
+
+    def end_run(self, dag_id: str, run_id: str) -> None:
+        """Mark a run, and what runs in it, as failed."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        self._client.patch(path, params={"update_mask": "state"}, json={"state": "failed"}).raise_for_status()
 
     def dag_runs(self, dag_id: str, limit: int = 100) -> list[dict[str, object]]:
         """Runs of a DAG, newest first."""

@@ -1,0 +1,307 @@
+"""Change incidents by compare-and-set, then do what the change asks for, once.
+
+Order: head (with the facts and messages it causes) → facts in the store → each message under its claim →
+both taken out of the head. A message from the queue may be deleted once the head is stored: whatever
+dies later is finished from the head by the timer. Every write is a create or a compare-and-set.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from dwh_contracts import facts, ids
+from dwh_contracts.alerts import AlertMessage
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock
+from dwh_contracts.events import JobCompleted
+from dwh_contracts.parse import Event, event_from_body
+from dwh_eventstore import Documents, EventLog, Versioned
+from dwh_runtime.logging import get_logger
+from dwh_runtime.outcomes import Retry
+from pydantic import JsonValue
+
+from dwh_alerts import metrics
+from dwh_alerts.decide import RING_SIZE, Signal, Step, apply
+from dwh_alerts.incident import CausedBy, Delivery, Head, Incident, Outcome, Outgoing, Said, Transition
+from dwh_alerts.render import announcement, closing, dumped
+from dwh_alerts.routes import Routes
+from dwh_alerts.settings import SERVICE
+from dwh_alerts.sinks import Deliveries, notification_fact
+
+log = get_logger(__name__)
+
+CAS_ATTEMPTS = 20
+CAS_JITTER_SECONDS = 0.05
+TIMER_GRACE = timedelta(seconds=2)
+TIMER_HEADS = 200
+
+Record = Callable[[Sequence[Event]], Awaitable[object]]
+"""`Store.record`: append, then fold."""
+
+
+class Heads:
+    """The incident heads in `effects-v1`."""
+
+    def __init__(self, documents: Documents, events: EventLog, routes: Routes, clock: Clock) -> None:
+        self._documents = documents
+        self._events = events
+        self._routes = routes
+        self._clock = clock
+
+    async def apply(self, signal: Signal, run: JobCompleted | None) -> str:
+        """Apply a signal to its head and return the head's key; what follows is durable on return.
+
+        Raises:
+            Retry: too many others changed the same head meanwhile.
+        """
+        key = head_key(signal.incident_key)
+
+        def change(head: Head) -> tuple[Head, Step]:
+            now = self._clock.now()
+            step = apply(head, signal, now=now, routes=self._routes)
+            return planned(step, signal, run, now=now, routes=self._routes), step
+
+        for _ in range(CAS_ATTEMPTS):
+            stored = await self._documents.get(key)
+            head = head_of(stored) if stored else Head(incident_key=signal.incident_key)
+            if await self._applied(head, signal):
+                return key
+            changed, step = change(head)
+            if await self._write(key, stored, changed):
+                if step.transition is not None:
+                    rule = step.raised.rule if step.raised else signal.family
+                    metrics.TRANSITIONS.labels(SERVICE, step.transition.value, rule).inc()
+                return key
+        raise Retry(f"{key} is changed by too many at once")
+
+    async def get(self, key: str) -> Head | None:
+        """The head as it stands."""
+        stored = await self._documents.get(key)
+        return head_of(stored) if stored else None
+
+    async def unfinished(self) -> list[tuple[str, Head]]:
+        """Heads with facts or messages still to go out."""
+        found = await self._documents.find({"kind": "incident", "state": "pending"}, limit=TIMER_HEADS)
+        return [(stored.key, head_of(stored)) for stored in found]
+
+    async def forget(self, key: str, done: set[str]) -> None:
+        """Take facts (by event id) and messages (by effect key) that are done out of a head."""
+        for _ in range(CAS_ATTEMPTS):
+            stored = await self._documents.get(key)
+            if stored is None:
+                return
+            head = head_of(stored)
+            left = head.model_copy(
+                update={
+                    "facts": tuple(fact for fact in head.facts if fact["event_id"] not in done),
+                    "outgoing": tuple(message for message in head.outgoing if message.key not in done),
+                }
+            )
+            if left == head or await self._write(key, stored, left):
+                return
+        raise Retry(f"{key} is changed by too many at once")
+
+    async def _write(self, key: str, stored: Versioned | None, head: Head) -> bool:
+        body = body_of(head)
+        if stored is None:
+            written = await self._documents.create(key, body)
+        else:
+            written = await self._documents.replace(stored, body)
+        if not written:
+            await self._clock.sleep(random.uniform(0, CAS_JITTER_SECONDS))  # noqa: S311 - parts contenders
+        return written
+
+    async def _applied(self, head: Head, signal: Signal) -> bool:
+        if signal.event_id in head.ring:
+            return True
+        if len(head.ring) < RING_SIZE or signal.raised is None:
+            return False
+        # A full ring forgets; the store does not. A clear may be applied twice without a difference.
+        known = await self._events.find(
+            "effect", {"event_type": "incident_transition", "input_event_id": signal.event_id}
+        )
+        return any(_incident_key(each) == signal.incident_key for each in known)
+
+
+class Outbox:
+    """Sends what heads hold: facts to the store, messages to their sinks, in order of rev for each sink."""
+
+    def __init__(self, heads: Heads, record: Record, deliveries: Deliveries, clock: Clock) -> None:
+        self._heads = heads
+        self._record = record
+        self._deliveries = deliveries
+        self._clock = clock
+
+    async def flush(self, key: str) -> None:
+        """Send what the head at `key` holds; what cannot be sent now stays there for the timer."""
+        head = await self._heads.get(key)
+        if head is not None:
+            await self._flush(key, head)
+
+    async def finish(self) -> None:
+        """One look of the timer: finish what a process left behind, or a sink did not take."""
+        now = self._clock.now()
+        heads = await self._heads.unfinished()
+        self._show(heads, now)
+        for key, head in heads:
+            if head.changed_at is not None and now - head.changed_at < TIMER_GRACE:
+                continue  # its handler is still at it
+            try:
+                await self._flush(key, head)
+            except Retry as retry:
+                log.info("head_not_finished", head=key, why=retry.why)
+        metrics.TIMER_LAST_RUN.labels(SERVICE).set(self._clock.now().timestamp())
+
+    async def _flush(self, key: str, head: Head) -> None:
+        done: set[str] = set()
+        if head.facts:
+            await self._record([event_from_body(fact) for fact in head.facts])
+            done |= {str(fact["event_id"]) for fact in head.facts}
+        waiting: set[str] = set()
+        for outgoing in head.outgoing:
+            sink = outgoing.delivery.sink
+            if sink in waiting:
+                continue
+            try:
+                await self._deliveries.perform(outgoing)
+                done.add(outgoing.key)
+            except Retry as retry:
+                waiting.add(sink)
+                log.info("delivery_waits", delivery=outgoing.key, why=retry.why)
+        if done:
+            await self._heads.forget(key, done)
+
+    def _show(self, heads: Sequence[tuple[str, Head]], now: datetime) -> None:
+        for sink in self._deliveries.sinks:
+            pending = [
+                o.caused_by.timestamp for _, head in heads for o in head.outgoing if o.delivery.sink == sink
+            ]
+            age = (now - min(pending)).total_seconds() if pending else 0.0
+            metrics.NOTIFICATIONS_PENDING.labels(SERVICE, sink).set(len(pending))
+            metrics.NOTIFICATIONS_PENDING_AGE_SECONDS.labels(SERVICE, sink).set(age)
+
+
+# --- what a step leaves to be done --------------------------------------------------------------------
+
+
+def planned(step: Step, signal: Signal, run: JobCompleted | None, *, now: datetime, routes: Routes) -> Head:
+    """The step's head with the facts and messages that must go out. Pure."""
+    head, incident = step.head, step.head.incident
+    if step.transition is None or incident is None:
+        return head
+    recorded = [transition_fact(incident, step.transition, signal, now)]
+    recorded += [
+        skipped_fact(incident, delivery, signal, now)
+        for delivery in step.told
+        if delivery.outcome is Outcome.SKIPPED_STALE
+    ]
+    to_send = [delivery for delivery in step.told if delivery.outcome is Outcome.PLANNED]
+    said = _said(step, signal, run, incident, routes) if to_send else None
+    outgoing = [
+        Outgoing(
+            incident_id=incident.incident_id,
+            delivery=delivery,
+            said=said,
+            caused_by=cause_of(signal),
+        )
+        for delivery in to_send
+        if said is not None
+    ]
+    return head.model_copy(
+        update={
+            "announced": said or head.announced,
+            "facts": (*head.facts, *recorded),
+            "outgoing": (*head.outgoing, *outgoing),
+            "changed_at": now,
+        }
+    )
+
+
+def _said(
+    step: Step, signal: Signal, run: JobCompleted | None, incident: Incident, routes: Routes
+) -> Said | None:
+    """In what words: those of the run that was raised, or those last used, now over."""
+    raised, delivery, before = step.raised, step.told[0], step.head.announced
+    if step.transition is not Transition.RESOLVED and raised is not None and run is not None:
+        links = routes.links(
+            environment=incident.environment,
+            job_name=incident.job_name,
+            job_run_id=raised.job_run_id,
+            rule=raised.rule,
+        )
+        manifest = run.artifacts_manifest
+        message = announcement(run, incident, raised, delivery, links)
+        return Said(
+            message=dumped(message),
+            run=cause_of(signal),
+            artifacts_manifest_sha256=manifest.sha256 if manifest else None,
+        )
+    if before is None:
+        return None
+    message = closing(AlertMessage.model_validate(before.message), incident, delivery, signal)
+    return before.model_copy(update={"message": dumped(message)})
+
+
+def transition_fact(incident: Incident, transition: Transition, signal: Signal, now: datetime) -> JsonObject:
+    """One change of an incident, with the incident as it then stood; `job-alerts` is a fold of these."""
+    document = incident.model_dump(mode="json")
+    body = facts.incident_transition(
+        {name: document[name] for name in ("environment", "job_name", "incident_id", "rev")},
+        transition=transition.value,
+        timestamp=now,
+        now=max(now, signal.timestamp),
+        cause=cause_of(signal).model_dump(mode="json"),
+        service=SERVICE,
+        input_event_id=signal.event_id,
+    )
+    return body | {"incident": document}
+
+
+def skipped_fact(incident: Incident, delivery: Delivery, signal: Signal, now: datetime) -> JsonObject:
+    """A message that an event came too late for."""
+    return notification_fact(
+        incident.incident_id,
+        delivery,
+        cause_of(signal),
+        step="skipped",
+        outcome="skipped_stale",
+        timestamp=now,
+    )
+
+
+def cause_of(signal: Signal) -> CausedBy:
+    """The event behind a signal, as facts name it."""
+    return CausedBy(
+        environment=signal.environment,
+        job_name=signal.job_name,
+        job_run_id=signal.job_run_id,
+        attempt=signal.attempt,
+        event_id=signal.event_id,
+        timestamp=signal.timestamp,
+    )
+
+
+def _incident_key(transition: Event) -> JsonValue:
+    incident = transition.body.get("incident")
+    return incident.get("incident_key") if isinstance(incident, dict) else None
+
+
+def head_key(incident_key: str) -> str:
+    """The id of the head's document."""
+    return f"incident|{ids.digest(incident_key)}"
+
+
+def head_of(stored: Versioned) -> Head:
+    """The head in a stored document."""
+    return Head.model_validate(stored.body)
+
+
+def body_of(head: Head) -> JsonObject:
+    """The document of a head; `state` is what the timer looks for."""
+    pending = bool(head.facts or head.outgoing)
+    body = head.model_dump(mode="json")
+    return body | {
+        "kind": "incident",
+        "state": "pending" if pending else "idle",
+        "created_at": body["changed_at"],
+    }

@@ -40,6 +40,7 @@ async def build(
         checks=ready,
         unavailable=(StoreUnavailable, AwsUnavailable),
         clock=clock,
+        objects=aws.objects,
     )
     executor = EffectExecutor(store.claims, store.record, instance_name(SERVICE), clock, service=SERVICE)
     senders = {"sqs_mwaa": sqs_mwaa(aws.queues, settings.mwaa_triggers_queue_url)}

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -21,11 +20,11 @@ import boto3
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 ENVIRONMENT = "local"
-READY_SECONDS = 100.0
+READY_SECONDS = 150.0
 Json = dict[str, Any]
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 40.0, pause: float = 0.1) -> Any:
+def wait_for(check: Callable[[], Any], seconds: float = 90.0, pause: float = 0.1) -> Any:
     """The first true answer of `check`. Raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := check()):
@@ -61,7 +60,7 @@ class System:
         try:
             with urllib.request.urlopen(f"{self.api}{path}", timeout=10) as answer:
                 return json.load(answer)
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # not there, not up yet, or slow beside other work
             return None
 
     def run(self, dag_id: str, run_id: str) -> Json | None:
@@ -106,7 +105,7 @@ class System:
             bodies.extend(self._take(self.dead_letters_url))
             return len(bodies) >= expected
 
-        wait_for(enough, seconds=60)
+        wait_for(enough, seconds=150)
         return bodies
 
     def _take(self, url: str) -> list[str]:

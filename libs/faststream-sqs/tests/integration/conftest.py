@@ -1,9 +1,9 @@
 import asyncio
+import itertools
 import json
 import os
 import socket
 import subprocess
-import uuid
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +14,7 @@ from faststream_sqs.transport.aioboto import AiobotocoreTransport
 REPOSITORY = Path(__file__).parents[4]
 MINISTACK = REPOSITORY / ".venvs" / "aws" / "bin" / "ministack"
 REGION = "us-east-1"
+_numbers = itertools.count(1)
 
 
 def _free_port():
@@ -70,7 +71,7 @@ class WireTopology:
     def __init__(self, sqs, sns):
         self._sqs = sqs
         self._sns = sns
-        self._prefix = uuid.uuid4().hex[:8]
+        self._prefix = f"t{next(_numbers)}"
 
     async def queue(self, name, *, dead_letters=None, max_receives=10, fifo=False):
         attributes = {"FifoQueue": "true"} if fifo else {}

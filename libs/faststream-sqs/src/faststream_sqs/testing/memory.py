@@ -112,6 +112,7 @@ class MemoryTransport:
     ) -> list[RawMessage]:
         """Wait for messages on this transport's clock."""
         self.calls.append("receive")
+        await asyncio.sleep(0)  # a call to a server gives others a turn, too
         queue = self._queue(queue_url)
         deadline = self._clock.monotonic() + wait_seconds
         while True:

@@ -3,7 +3,7 @@
 Subclasses provide the fixtures `transport` and `topology`, and set `exempt` to the names of claims their
 server is known to break.
 """
-# ruff: noqa: S101 - a suite asserts
+# ruff: noqa: S101, PLR2004 - a suite asserts, and the bound stands in the assertion
 
 import asyncio
 from typing import ClassVar, Protocol

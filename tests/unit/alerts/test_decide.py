@@ -90,9 +90,9 @@ def new() -> Head:
 # --- the table ----------------------------------------------------------------------------------------
 
 TABLE = """
-| rule | raised when | severity | family | cleared by | or |
+| rule | raised when | severity | family | cleared by | decided |
 | job_failed | status FAILED or failure_type CATASTROPHIC | critical | failed | not FAILED | |
-| quality_red | evaluated, quality.status RED | critical | quality | evaluated, quality.status GREEN | decided |
+| quality_red | evaluated, quality.status RED | critical | quality | evaluated, quality.status GREEN | + |
 | quality_yellow | evaluated, quality.status YELLOW | warning | quality | evaluated | |
 | quality_missing | SUCCESS, quality.evaluated false | info | quality_missing | evaluated | |
 """
@@ -107,7 +107,7 @@ def test_the_rules_are_those_of_the_severity_table() -> None:
             rule.severity.value,
             rule.family,
             rule.cleared_when.value,
-            "decided" if rule.closed_by_decision else "",
+            "+" if rule.closed_by_decision else "",
         ]
         for rule in RULES
     ]

@@ -4,14 +4,14 @@ from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable, Topics
 from dwh_runtime.broker import make_broker
-from dwh_runtime.effects import LEASE_SECONDS, ClaimsPort, EffectExecutor
+from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import LinkSigner, parse_keys
 from dwh_runtime.service import Service, instance_name
 
 from dwh_alerts.consume import Consumer, Deps, subscribe
-from dwh_alerts.effects import Heads, Outbox
+from dwh_alerts.effects import Heads, Outbox, Record
 from dwh_alerts.routes import Routes
 from dwh_alerts.settings import SERVICE, Settings
 from dwh_alerts.sinks import DecideLinks, Deliveries, Sink, SnsSink
@@ -22,7 +22,7 @@ async def build(
     *,
     store: Store | None = None,
     aws: Aws | None = None,
-    claims: ClaimsPort | None = None,
+    record: Record | None = None,
     clock: Clock | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Service:
@@ -41,14 +41,15 @@ async def build(
         quarantine=store.quarantine.put,
         checks=ready,
         unavailable=(StoreUnavailable, AwsUnavailable),
+        objects=aws.objects,
         clock=clock,
     )
-    executor = EffectExecutor(claims or store.claims, store.record, owner, clock, service=SERVICE)
+    executor = EffectExecutor(store.claims, store.record, owner, clock, service=SERVICE)
     deliveries = Deliveries(
         executor, _sinks(settings, aws.topics), _links(settings, clock), clock, lease_seconds=lease_seconds
     )
     heads = Heads(store.effects, store.events, Routes(console_url=settings.console_url), clock)
-    outbox = Outbox(heads, store.record, deliveries, clock)
+    outbox = Outbox(heads, record or store.record, deliveries, clock)
     timer = LeasedTimer("alerts-timer", store.leases, owner, clock, outbox.finish)
     subscribe(broker, Deps(settings, intake, Consumer(store.decisions, heads, outbox).on_event))
     return Service(

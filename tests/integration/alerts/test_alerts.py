@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+DYING = Path(__file__).with_name("dying_alerts.py")
+
+
+def told(messages):
+    return [(each["transition"], each["severity"], each["possible_duplicate"]) for each in messages]
+
+
+async def test_red_is_announced_once_and_its_accepted_decision_is_the_end(alerts):
+    alerts.start()
+    red = alerts.a_run("RED", job_run_id="run-1")
+    for _ in range(3):
+        await alerts.emit(red)
+    [opened] = await alerts.messages(1)
+    assert told([opened]) == [("opened", "critical", False)]
+    assert opened["links"]["decide"].startswith("http://127.0.0.1:8080/links/")
+
+    await alerts.decide(job_run_id="run-1")
+    [resolved] = await alerts.messages(1)
+    assert told([resolved]) == [("resolved", "critical", False)]
+    assert resolved["title"] == "quality RED, APPROVED by approver@example.com"
+    [incident] = await alerts.incidents()
+    assert (incident["state"], incident["rev"]) == ("resolved", 2)
+    assert [each["outcome"] for each in incident["deliveries"]] == ["sent", "sent"]
+    assert alerts.stop() == 0
+
+
+async def test_yellow_warns_and_green_is_the_end_of_it(alerts):
+    alerts.start()
+    await alerts.emit(alerts.a_run("YELLOW", job_run_id="run-1"))
+    assert told(await alerts.messages(1)) == [("opened", "warning", False)]
+    await alerts.emit(alerts.a_run("GREEN", job_run_id="run-2"))
+    assert told(await alerts.messages(1)) == [("resolved", "warning", False)]
+
+
+@pytest.mark.parametrize(("after", "possible_duplicate"), [("head", False), ("claim", True)])
+async def test_killed_between_state_and_effect_it_tells_exactly_once(alerts, after, possible_duplicate):
+    await alerts.emit(alerts.a_run("RED", job_run_id="run-1"))
+    alerts.start(DYING, DIES_AFTER=after)
+    assert alerts.process.wait(timeout=60) == 137
+    assert alerts.received() == []
+    [head] = await alerts.store.effects.find({"kind": "incident", "state": "pending"})
+    assert head.body["incident"]["environment"] == alerts.environment
+
+    alerts.start()
+    assert told(await alerts.messages(1)) == [("opened", "critical", possible_duplicate)]
+    outcome = "possible_duplicate" if possible_duplicate else "done"
+    assert await alerts.facts() == [("incident_transition", "done"), ("notification_sent", outcome)]
+    assert await alerts.store.effects.find({"kind": "incident", "state": "pending"}) == []
+    assert alerts.stop() == 0

@@ -77,19 +77,29 @@ async def _templates(backend: Backend, replicas: int, *, check: bool) -> list[st
 
 
 async def _indices(backend: Backend, replicas: int, now: datetime, *, check: bool) -> list[str]:
-    found: list[str] = []
-    for name, definition in _wanted(replicas, now).items():
-        present = await backend.describe(name)
-        if present is not None:
-            found += [f"index {name}: {problem}" for problem in _problems(present, definition)]
-            continue
-        alias = next(iter(_part(definition, "aliases")), None)
-        if alias is not None and await backend.resolve(alias) is not None:
-            continue  # a rebuild has moved the alias to a later version
-        found.append(f"index {name} is missing")
-        if not check:
-            await backend.create_index(name, definition)
-    return found
+    wanted = _wanted(replicas, now).items()
+    return [
+        problem
+        for name, definition in wanted
+        for problem in await _index(backend, name, definition, check=check)
+    ]
+
+
+async def _index(backend: Backend, name: str, definition: JsonObject, *, check: bool) -> list[str]:
+    present = await backend.describe(name)
+    if present is not None:
+        return [f"index {name}: {problem}" for problem in _problems(present, definition)]
+    if await _is_rebuilt(backend, definition):
+        return []
+    if not check:
+        await backend.create_index(name, definition)
+    return [f"index {name} is missing"]
+
+
+async def _is_rebuilt(backend: Backend, definition: JsonObject) -> bool:
+    """Whether a rebuild has moved the alias to a later version of the index."""
+    alias = next(iter(_part(definition, "aliases")), None)
+    return alias is not None and await backend.resolve(alias) is not None
 
 
 def _wanted(replicas: int, now: datetime) -> dict[str, JsonObject]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
+from dwh_contracts.facts import Fact
 from dwh_contracts.names import slug
 from dwh_contracts.parse import Event, family_of
 
@@ -61,9 +62,9 @@ def physical(model: str, version: int = 1) -> str:
 def family(event: Event) -> Family:
     """The family whose partitions hold an event.
 
-    `trigger_failed` is a job event from the dispatcher and a fact from a service, which names itself.
+    `trigger_failed` is a job event from the dispatcher and a fact from the orchestrator.
     """
-    return "effect" if isinstance(event.body.get("service"), str) else family_of(event.event_type)
+    return "effect" if isinstance(event.model, Fact) else family_of(event.event_type)
 
 
 def end_of_month(index: str) -> datetime:

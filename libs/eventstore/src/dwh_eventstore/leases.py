@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.times import format_time, parse_time
 
@@ -34,7 +35,7 @@ class Leases:
         key = f"lease|{name}"
         now = self._clock.now()
         until = now + timedelta(seconds=seconds)
-        body = {"kind": "lease", "owner": owner, "until": format_time(until)}
+        body: JsonObject = {"kind": "lease", "owner": owner, "until": format_time(until)}
         current = await self._documents.get(key)
         if current is None:
             won = await self._documents.create(key, {**body, "created_at": format_time(now)})

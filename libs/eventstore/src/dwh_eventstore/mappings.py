@@ -8,6 +8,10 @@ DATE: JsonObject = {"type": "date"}
 LONG: JsonObject = {"type": "long"}
 DOUBLE: JsonObject = {"type": "double"}
 BOOLEAN: JsonObject = {"type": "boolean"}
+NAME: JsonObject = {"type": "keyword", "ignore_above": 8000}
+"""Values of others in a read model: too long or malformed, they are shown, not found, and block nothing."""
+MOMENT: JsonObject = {"type": "date", "ignore_malformed": True}
+COUNT: JsonObject = {"type": "long", "ignore_malformed": True}
 TEXT_ONLY_SHOWN: JsonObject = {"type": "keyword", "index": False, "doc_values": False}
 OPAQUE: JsonObject = {"type": "object", "enabled": False}
 
@@ -58,31 +62,31 @@ _QUARANTINE: JsonObject = {
     **_fields(TEXT_ONLY_SHOWN, "path"),
     "attributes": OPAQUE,
 }
-_PHASE = _object({**_fields(DATE, "start_time", "end_time"), "duration_seconds": DOUBLE})
+_PHASE = _object({**_fields(MOMENT, "start_time", "end_time"), "duration_seconds": DOUBLE})
 _RUN_KEYS: JsonObject = {
-    **_fields(KEYWORD, "id", "environment", "job_name", "job_run_id"),
-    "timestamp": DATE,
+    **_fields(NAME, "id", "environment", "job_name", "job_run_id"),
+    "timestamp": MOMENT,
     "attempt": {"type": "integer"},
     "fold": OPAQUE,
 }
 _CHECKS = _object(
     {
-        **_fields(KEYWORD, "name", "status", "rule_version"),
+        **_fields(NAME, "name", "status", "rule_version"),
         **_fields(DOUBLE, "value", "threshold"),
         "message": TEXT_ONLY_SHOWN,
     }
 )
 _METRICS: JsonObject = {
     **_fields(
-        KEYWORD,
+        NAME,
         *("job_name", "job_run_id", "job_status", "service_provider", "environment", "region", "created_by"),
         *("source_base_path", "sink_base_path"),
     ),
-    **_fields(DATE, "start_time", "end_time", "start_date", "end_date"),
+    **_fields(MOMENT, "start_time", "end_time", "start_date", "end_date"),
     "duration_seconds": DOUBLE,
-    **_fields(LONG, "records_read", "records_written", "records_dropped", "bytes_written"),
+    **_fields(COUNT, "records_read", "records_written", "records_dropped", "bytes_written"),
     "phases": _object({"extract": _PHASE, "transform": _PHASE, "load": _PHASE}),
-    "drop_reasons": _object({"reason": KEYWORD, "count": LONG}),
+    "drop_reasons": _object({"reason": NAME, "count": COUNT}),
     "resources": _object(
         _fields(
             DOUBLE,
@@ -93,33 +97,33 @@ _METRICS: JsonObject = {
 }
 _APPROVAL: JsonObject = {
     **_RUN_KEYS,
-    **_fields(KEYWORD, "event_type", "decision", "decided_by", "principal", "channel", "outcome"),
+    **_fields(NAME, "event_type", "decision", "decided_by", "principal", "channel", "outcome"),
     **_fields(BOOLEAN, "decided_by_verified", "accepted"),
     "reason": {"type": "text"},
-    "original_quality_status": KEYWORD,
+    "original_quality_status": NAME,
     "original_checks": _CHECKS,
 }
 _RUN: JsonObject = {
     **_RUN_KEYS,
-    **_fields(KEYWORD, "event_type", "status", "failure_type", "artifacts_base_path"),
+    **_fields(NAME, "event_type", "status", "failure_type", "artifacts_base_path"),
     **_fields(BOOLEAN, "latest_attempt", "known", "artifacts_available", "approval_conflict"),
-    "quality": _object({"status": KEYWORD, "evaluated": BOOLEAN, "checks": _CHECKS}),
+    "quality": _object({"status": NAME, "evaluated": BOOLEAN, "checks": _CHECKS}),
     "artifacts": _object(
         {
-            **_fields(KEYWORD, "name", "path", "format"),
-            **_fields(LONG, "records", "bytes"),
-            **_fields(DATE, "window_start", "window_end"),
+            **_fields(NAME, "name", "path", "format"),
+            **_fields(COUNT, "records", "bytes"),
+            **_fields(MOMENT, "window_start", "window_end"),
         }
     ),
-    "artifacts_manifest": _object({**_fields(KEYWORD, "uri", "sha256"), "bytes": LONG}),
+    "artifacts_manifest": _object({**_fields(NAME, "uri", "sha256"), "bytes": COUNT}),
     "metrics": _object(_METRICS),
     "error": _object(
-        {**_fields(KEYWORD, "type", "phase"), "message": {"type": "text"}, "stack_trace": {"type": "text"}}
+        {**_fields(NAME, "type", "phase"), "message": {"type": "text"}, "stack_trace": {"type": "text"}}
     ),
     **_fields(DOUBLE, "throughput_per_second", "success_rate_percent"),
-    **_fields(KEYWORD, "approval_status", "approved_by"),
+    **_fields(NAME, "approval_status", "approved_by"),
     "approval_reason": {"type": "text"},
-    **_fields(DATE, "approval_timestamp", "approval_expires_at"),
+    **_fields(MOMENT, "approval_timestamp", "approval_expires_at"),
     "approvals": _object({name: kind for name, kind in _APPROVAL.items() if name != "fold"}),
 }
 _PAYLOAD: JsonObject = {
@@ -152,7 +156,7 @@ _PAYLOAD_TEMPLATES: list[JsonValue] = [
 _TRIGGER: JsonObject = {
     **_RUN_KEYS,
     **_fields(
-        KEYWORD,
+        NAME,
         *("trigger_set", "rule_id", "type", "target", "outcome", "config_version", "dag_run_id"),
         "dag_run_state",
     ),
@@ -161,12 +165,12 @@ _TRIGGER: JsonObject = {
 }
 _ALERT: JsonObject = {
     **_fields(
-        KEYWORD,
+        NAME,
         *("id", "environment", "job_name", "incident_key", "incident_id", "dedup_key", "family", "state"),
         *("severity", "owner", "tags", "acknowledged_by", "config_version", "transition"),
     ),
-    **_fields(DATE, "timestamp", "opened_at", "updated_at", "resolved_at"),
-    **_fields(LONG, "episode", "rev", "occurrences", "suppressed", "reopen_count"),
+    **_fields(MOMENT, "timestamp", "opened_at", "updated_at", "resolved_at"),
+    **_fields(COUNT, "episode", "rev", "occurrences", "suppressed", "reopen_count"),
     **_fields(BOOLEAN, "silenced", "flapping"),
     "title": {"type": "text"},
     "links": OPAQUE,
@@ -174,8 +178,8 @@ _ALERT: JsonObject = {
     "causes": {
         "dynamic": False,
         "properties": {
-            **_fields(KEYWORD, "alert_id", "rule", "severity", "job_run_id", "event_id"),
-            **_fields(DATE, "timestamp", "window_start", "window_end"),
+            **_fields(NAME, "alert_id", "rule", "severity", "job_run_id", "event_id"),
+            **_fields(MOMENT, "timestamp", "window_start", "window_end"),
             "attempt": {"type": "integer"},
             "needs_decision": BOOLEAN,
             "closed_by": OPAQUE,

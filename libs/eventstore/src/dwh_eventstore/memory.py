@@ -8,6 +8,7 @@ import copy
 import fnmatch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
@@ -90,8 +91,8 @@ class MemoryBackend:
             if _matches(stored.body, query)
         ]
         for path, direction in reversed(query.sort):
-            hits.sort(key=lambda hit, path=path: _sort_key(hit.body, path), reverse=direction == "desc")
-            hits.sort(key=lambda hit, path=path: _first(hit.body, path) is None)  # missing values come last
+            hits.sort(key=partial(_sort_key, path), reverse=direction == "desc")
+            hits.sort(key=partial(_is_missing, path))
         sorted_hits = [_with_sort(hit, query) for hit in hits]
         if query.after is not None:
             sorted_hits = _past(sorted_hits, tuple(query.after))
@@ -197,9 +198,14 @@ def _first(body: JsonValue, path: str) -> JsonValue:
     return values[0] if values else None
 
 
-def _sort_key(body: JsonValue, path: str) -> tuple[bool, Any]:
-    value = _first(body, path)
+def _sort_key(path: str, hit: Found) -> tuple[bool, Any]:
+    value = _first(hit.body, path)
     return value is not None, value if value is not None else 0
+
+
+def _is_missing(path: str, hit: Found) -> bool:
+    """Documents without the value come last in either order."""
+    return _first(hit.body, path) is None
 
 
 def _matches(body: JsonObject, query: Query) -> bool:

@@ -25,7 +25,8 @@ Sleep = Callable[[float], Awaitable[None]]
 _BUSY_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _NOT_FOUND = 404
 _TOO_LARGE = 413
-_REFUSED = 400
+_WHOLE_REQUEST = {413: Fate.REFUSED, 429: Fate.BUSY, 502: Fate.BUSY, 503: Fate.BUSY, 504: Fate.BUSY}
+"""What an answer to a whole bulk means for its items; any other is no answer about them."""
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _PATH = "action.auto_create_index"
 
@@ -46,6 +47,7 @@ class OpenSearchBackend:
     def __init__(self, settings: StoreSettings, sleep: Sleep = asyncio.sleep) -> None:
         self._url = settings.url
         self._wait_for = settings.wait_for_active_shards
+        self._timeout = settings.timeout_seconds
         self._sleep = sleep
         self._client = AsyncOpenSearch(
             hosts=[settings.url],
@@ -63,10 +65,8 @@ class OpenSearchBackend:
         waiting = list(range(len(writes)))
         for pause in (*_BUSY_WAITS_SECONDS, None):
             for part in bulk_parts(writes, waiting):
-                for place, fate in zip(
-                    part, await self._bulk([writes[place] for place in part]), strict=True
-                ):
-                    fates[place] = fate
+                answers = await self._bulk([writes[place] for place in part])
+                fates |= dict(zip(part, answers, strict=True))
             waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
             if not waiting or pause is None:
                 break
@@ -74,17 +74,20 @@ class OpenSearchBackend:
         return [fates[place] for place in range(len(writes))]
 
     async def _bulk(self, writes: Sequence[Write]) -> list[Written]:
-        params = {"filter_path": _BULK_FILTER, "wait_for_active_shards": self._wait_for}
+        params = {
+            "filter_path": _BULK_FILTER,
+            "wait_for_active_shards": self._wait_for,
+            "timeout": "5s",  # for the copies, inside the time the client waits
+        }
         try:
-            answer = await self._call("POST", "/_bulk?timeout=5s", bulk_body(writes), params)
+            answer = await self._call("POST", "/_bulk", bulk_body(writes), params)
         except TransportError as error:
             if error.status_code == _TOO_LARGE and len(writes) > 1:
                 half = len(writes) // 2
                 return [*await self._bulk(writes[:half]), *await self._bulk(writes[half:])]
-            fate = Fate.REFUSED if error.status_code in {_TOO_LARGE, _REFUSED} else Fate.BUSY
-            if fate is Fate.BUSY and not _is_busy(error):
+            if error.status_code not in _WHOLE_REQUEST:
                 raise self._unavailable(error) from error
-            return [Written(fate, str(error)[:500]) for _ in writes]
+            return [Written(_WHOLE_REQUEST[error.status_code], _reason(error)) for _ in writes]
         return [written(item) for item in answer["items"]]
 
     async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
@@ -217,7 +220,12 @@ class OpenSearchBackend:
         headers = {"content-type": "application/x-ndjson" if isinstance(body, bytes) else "application/json"}
         try:
             return await self._client.transport.perform_request(
-                method, path, params=dict(params or {}), body=body, headers=headers
+                method,
+                path,
+                params=dict(params or {}),
+                body=body,
+                headers=headers,
+                timeout=self._timeout,  # given here, or the client takes `timeout` out of the parameters
             )
         except (NoAnswer, ConnectionTimeout, OSError) as error:
             raise StoreUnavailable(f"no answer from OpenSearch at {self._url}: {_reason(error)}") from error
@@ -250,10 +258,6 @@ def search_body(query: Query) -> JsonObject:
 def _range(start: str | None, end: str | None) -> JsonObject:
     bounds: Iterator[tuple[str, str | None]] = iter((("gte", start), ("lt", end)))
     return {name: value for name, value in bounds if value is not None}
-
-
-def _is_busy(error: TransportError) -> bool:
-    return error.status_code in {429, 502, 503, 504}
 
 
 def _reason(error: Exception) -> str:

@@ -104,7 +104,7 @@ class ReadModels:
         return left
 
     def _wait(self, attempt: int) -> float:
-        longest = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
+        longest: float = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
         return longest * self._jitter()
 
     async def _index(self, model: str) -> str:

@@ -28,7 +28,7 @@ class Store:
     def __init__(
         self, backend: Backend, *, environment: str, service: str, clock: Clock, replicas: int = 0
     ) -> None:
-        self._backend = backend
+        self.backend = backend
         self.environment = environment
         self.clock = clock
         self.events = EventLog(backend, recorder=service, clock=clock)
@@ -41,7 +41,7 @@ class Store:
         self.quarantine = Quarantine(backend)
 
     async def record(self, events: Sequence[Event], origin: Sequence[Origin] | None = None) -> list[Appended]:
-        """Append, then fold what the store now holds; one outcome per event, each STORED, DUPLICATE or CONFLICT.
+        """Append, then fold what the store now holds; one outcome each: STORED, DUPLICATE or CONFLICT.
 
         A duplicate is folded once more: the first copy's writer may have died between append and fold. Of
         two facts under one id the stored one is folded, so that read models follow the store.
@@ -64,15 +64,15 @@ class Store:
 
     async def ping(self) -> None:
         """Return if the server answers; StoreUnavailable, with its address, if it does not."""
-        await self._backend.ping()
+        await self.backend.ping()
 
     async def refresh(self) -> None:
         """Make everything written before visible to every search."""
-        await self._backend.refresh(["events-*", "rm-*", indices.EFFECTS, indices.DECISIONS])
+        await self.backend.refresh(["events-*", "rm-*", indices.EFFECTS, indices.DECISIONS])
 
     async def close(self) -> None:
         """Release connections."""
-        await self._backend.close()
+        await self.backend.close()
 
 
 async def open_store(settings: StoreSettings, clock: Clock | None = None) -> Store:

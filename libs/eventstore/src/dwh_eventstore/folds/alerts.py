@@ -30,9 +30,9 @@ _CAUSE = (
 
 def targets(event: Event) -> list[Target]:
     """The incident this fact is about."""
-    incident = event.body.get("incident_id") or _incident(event).get("incident_id")
-    about = event.event_type == "incident_transition" or event.event_type in _DELIVERED
-    return [Target(MODEL, incident)] if about and isinstance(incident, str) else []
+    if event.event_type != "incident_transition" and event.event_type not in _DELIVERED:
+        return []
+    return [Target(MODEL, str(event.body["incident_id"]))]
 
 
 def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
@@ -42,8 +42,9 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
     if event.event_type == "incident_transition":
         incident = _incident(event)
         if claim(memory, "shown", key_of(event, -_rev(event))):
+            causes: Any = incident.get("causes") or []
             document |= {name: incident.get(name) for name in _COPIED}
-            document["causes"] = [_cause(cause) for cause in incident.get("causes") or []]
+            document["causes"] = [_cause(cause) for cause in causes]
             document["transition"] = event.body.get("transition")
             document["timestamp"] = incident.get("updated_at") or format_time(event.timestamp)
             memory["planned"] = list(incident.get("deliveries") or [])
@@ -54,7 +55,8 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
 
 
 def _incident(event: Event) -> dict[str, Any]:
-    incident = event.body.get("incident")
+    """The incident's whole document: under a key of its own, or the fact itself carries its fields."""
+    incident: Any = event.body.get("incident", event.body)
     return incident if isinstance(incident, dict) else {}
 
 
@@ -71,7 +73,7 @@ def _with_delivery(delivered: dict[str, Any], event: Event) -> dict[str, Any]:
     """Deliveries by rev and sink; of two facts on one the lower rank stands."""
     name = f"{_rev(event):09d}|{event.body.get('sink')}"
     rank, outcome = _DELIVERED[event.event_type]
-    told = {
+    told: dict[str, Any] = {
         "rev": _rev(event),
         "sink": event.body.get("sink"),
         "outcome": outcome,
@@ -80,7 +82,7 @@ def _with_delivery(delivered: dict[str, Any], event: Event) -> dict[str, Any]:
         "key": key_of(event, rank),
     }
     known = delivered.get(name)
-    if known is not None and tuple(known["key"]) <= tuple(told["key"]):
+    if known is not None and known["key"] <= told["key"]:
         return delivered
     return {**delivered, name: told}
 

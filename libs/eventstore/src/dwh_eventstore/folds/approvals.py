@@ -27,7 +27,7 @@ def decision_id(event: Event) -> str | None:
 def targets(event: Event) -> list[Target]:
     """The document of the decision this event is about."""
     decision = decision_id(event)
-    return [] if decision is None else [Target(MODEL, decision, event.attempt or 1)]
+    return [] if decision is None else [Target(MODEL, decision, event.attempt)]
 
 
 def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:

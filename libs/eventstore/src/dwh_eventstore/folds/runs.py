@@ -49,20 +49,12 @@ def targets(event: Event) -> list[Target]:
     """The run's own document and, for a run event, those of its earlier attempts."""
     if event.event_type not in _RUN_EVENTS and event.event_type not in _APPROVAL_EVENTS:
         return []
-    job_name, job_run_id, attempt = run_of(event)
-    first = 1 if event.event_type in _RUN_EVENTS else attempt
+    first = 1 if event.event_type in _RUN_EVENTS else event.attempt
     return [
-        Target(model, run_id(event.environment, job_name, job_run_id, each), each)
-        for model in (indices.JOB_EVENTS, indices.job_read_model(job_name))
-        for each in range(first, attempt + 1)
+        Target(model, run_id(event.environment, event.job_name, event.job_run_id, attempt), attempt)
+        for model in (indices.JOB_EVENTS, indices.job_read_model(event.job_name))
+        for attempt in range(first, event.attempt + 1)
     ]
-
-
-def run_of(event: Event) -> tuple[str, str, int]:
-    """Job, run and attempt of an event that has them."""
-    if event.job_name is None or event.job_run_id is None or event.attempt is None:
-        raise ValueError(f"{event.event_type} {event.event_id} names no run")
-    return event.job_name, event.job_run_id, event.attempt
 
 
 def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
@@ -151,9 +143,12 @@ def _with_decision(document: JsonObject, event: Event, decision: str | None) -> 
     known: Any = document["approvals"]
     items: dict[str, JsonObject] = {item["id"]: item for item in known}
     if decision is not None:
-        target = Target(approvals.MODEL, decision, event.attempt or 1)
+        target = Target(approvals.MODEL, decision, event.attempt)
         items[decision] = approvals.fold(items.get(decision), event, target)
-    return sorted(items.values(), key=lambda item: (str(item["timestamp"] or "~"), str(item["id"])))
+    by_time: list[Any] = sorted(
+        items.values(), key=lambda item: (str(item["timestamp"] or "~"), str(item["id"]))
+    )
+    return by_time
 
 
 def _approval_fields(document: JsonObject) -> JsonObject:
@@ -162,15 +157,15 @@ def _approval_fields(document: JsonObject) -> JsonObject:
     final = _mapping(memory.get("decision"))
     listed: Any = document["approvals"]
     quality = approvals.quality_of(document) if document["event_type"] == "job_completed" else {}
-    items = [item | quality for item in listed]
-    reasons = {item["id"]: item["reason"] for item in items}
+    items: list[JsonValue] = [item | quality for item in listed]
+    reasons = {item["id"]: item["reason"] for item in listed}
     return {
         "approval_status": final.get("status") or ("PENDING" if memory.get("requested") else None),
         "approval_expires_at": memory.get("expires_at"),
         "approved_by": final.get("by"),
         "approval_reason": reasons.get(final.get("id")),
         "approval_timestamp": final.get("at"),
-        "approval_conflict": any(item["outcome"] == "conflict" for item in items),
+        "approval_conflict": any(item["outcome"] == "conflict" for item in listed),
         "approvals": items,
     }
 
@@ -214,7 +209,7 @@ def _listed(value: object, names: tuple[str, ...]) -> list[JsonValue]:
 
 
 def _ratio(part: object, whole: object, scale: float = 1) -> float | None:
-    """`scale` × part ÷ whole, or None when it is not known."""
+    """`scale` times part by whole, or None when it is not known."""
     if not isinstance(part, int | float) or not isinstance(whole, int | float) or whole <= 0:
         return None
     return scale * part / whole

@@ -1,6 +1,6 @@
 """`job-triggers`: one document per trigger, from the request to the end of the DAG run it started."""
 
-from dwh_contracts.canonical import JsonObject
+from dwh_contracts.canonical import JsonObject, canonical_json
 from dwh_contracts.parse import Event
 from dwh_contracts.times import format_time
 from pydantic import JsonValue
@@ -32,7 +32,7 @@ def targets(event: Event) -> list[Target]:
     trigger = event.body.get("trigger_id")
     if event.event_type not in _STEPS or not isinstance(trigger, str):
         return []
-    return [Target(MODEL, trigger, event.attempt or 1)]
+    return [Target(MODEL, trigger, event.attempt)]
 
 
 def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
@@ -83,7 +83,8 @@ def _list(value: JsonValue) -> list[str]:
 
 
 def _error(event: Event) -> JsonValue:
-    return event.body.get("error") or event.body.get("reason") or event.body.get("outcome")
+    error = event.body.get("error") or event.body.get("reason") or event.body.get("outcome")
+    return error if error is None or isinstance(error, str) else canonical_json(error).decode()
 
 
 def _description(event: Event) -> JsonObject:

@@ -1,0 +1,7 @@
+"""For tests of this package and of its users: events to append, and the suites every backend must pass."""
+
+from dwh_eventstore.testing.backend_suite import BackendSuite
+from dwh_eventstore.testing.events import RunFacts
+from dwh_eventstore.testing.store_suite import StoreSuite
+
+__all__ = ["BackendSuite", "RunFacts", "StoreSuite"]

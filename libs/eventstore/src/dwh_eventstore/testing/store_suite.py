@@ -1,0 +1,266 @@
+"""What the facade promises, over every backend."""
+# ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import ManualClock
+from dwh_contracts.parse import event_from_body
+
+from dwh_eventstore import indices
+from dwh_eventstore.claims import ClaimState
+from dwh_eventstore.errors import StoreUnavailable
+from dwh_eventstore.log import Appended
+from dwh_eventstore.store import Store
+from dwh_eventstore.testing.events import START, RunFacts
+
+
+def job_of(store: Store, name: str = "transform_images") -> RunFacts:
+    """A run of the store's own environment."""
+    return RunFacts(environment=store.environment, job_name=name)
+
+
+class StoreSuite:
+    """Inherit and give fixtures: `clock` (manual, at START) and a bootstrapped, empty `store` over it."""
+
+    async def test_a_redelivered_event_is_stored_once(self, store: Store) -> None:
+        event = job_of(store).completed()
+        outcomes = [*await store.events.append([event]), *await store.events.append([event])]
+        assert outcomes == [Appended.STORED, Appended.DUPLICATE]
+
+    async def test_an_event_twice_in_one_batch_is_stored_once(self, store: Store) -> None:
+        event = job_of(store).completed()
+        assert await store.events.append([event, event]) == [Appended.STORED, Appended.DUPLICATE]
+
+    async def test_the_same_id_with_other_content_conflicts_and_the_first_stays(self, store: Store) -> None:
+        run = job_of(store)
+        first, second = run.completed("GREEN"), run.completed("RED")
+        assert await store.record([first]) == [Appended.STORED]
+        assert await store.record([second]) == [Appended.CONFLICT]
+        stored = await store.events.get(first.event_id, first.timestamp)
+        document = await store.read_models.get("job-events", run.run_id)
+        assert stored is not None
+        assert document is not None
+        assert (stored.body, document["status"]) == (first.body, "SUCCESS")
+
+    async def test_of_two_facts_under_one_id_the_first_stays_and_is_what_is_folded(
+        self, store: Store
+    ) -> None:
+        run = job_of(store)
+        first = run.trigger("requested")
+        second = event_from_body(first.body | {"target": "another_dag"})
+        assert await store.record([first]) == [Appended.STORED]
+        assert await store.record([second]) == [Appended.DUPLICATE]
+        document = await store.read_models.get("job-triggers", run.trigger_id)
+        assert document is not None
+        assert document["target"] == "filter_dag"
+
+    async def test_an_event_of_a_month_without_index_goes_to_the_late_index(self, store: Store) -> None:
+        run = RunFacts(environment=store.environment, start=START - timedelta(days=150))
+        event = run.completed("GREEN")
+        assert await store.events.append([event]) == [Appended.STORED]
+        assert await store.events.append([event]) == [Appended.DUPLICATE]
+        assert await store.events.get(event.event_id, event.timestamp) == event
+
+    async def test_a_missing_current_month_is_tried_again_not_lost(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        clock.advance(timedelta(days=150).total_seconds())
+        run = RunFacts(environment=store.environment, start=clock.now())
+        event = run.completed("GREEN")
+        assert await store.events.append([event]) == [Appended.MISSING_INDEX]
+        with pytest.raises(StoreUnavailable):
+            await store.record([event])
+
+    async def test_a_closed_month_is_asked_before_the_late_index_is_written(self, store: Store) -> None:
+        before, after = (
+            job_of(store).completed("GREEN"),
+            RunFacts(environment=store.environment, job_run_id="run-2").completed("GREEN"),
+        )
+        await store.events.append([before])
+        await store.backend.close_for_writing(indices.month_index("job", before.timestamp))
+        assert await store.events.append([before, after]) == [Appended.DUPLICATE, Appended.STORED]
+        assert await store.events.get(after.event_id, after.timestamp) == after
+
+    async def test_events_of_all_families_go_in_one_call_and_are_found_by_run(self, store: Store) -> None:
+        run = job_of(store)
+        completed = run.completed("GREEN")
+        events = [completed, run.requested(), run.trigger("requested"), run.recorded(completed)]
+        assert await store.events.append(events) == [Appended.STORED] * 4
+        await store.refresh()
+        where: JsonObject = {"job_run_id": run.job_run_id, "environment": store.environment}
+        found = [await store.events.find(family, where) for family in ("job", "approval", "effect")]
+        assert [len(events) for events in found] == [1, 1, 2]
+        by_input = await store.events.find("effect", {"input_event_id": completed.event_id})
+        assert [event.event_type for event in by_input] == ["decision_recorded"]
+
+    async def test_a_search_by_a_field_that_is_not_mapped_is_refused_not_empty(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="colour"):
+            await store.events.find("job", {"colour": "red"})
+        with pytest.raises(ValueError, match="colour"):
+            await store.effects.find({"colour": "red"})
+        with pytest.raises(ValueError, match="colour"):
+            await store.read_models.search("job-events", {"colour": "red"})
+
+    async def test_a_run_stands_in_both_indices_with_its_payload_only_in_its_own(self, store: Store) -> None:
+        run = job_of(store)
+        await store.record([run.completed("YELLOW")])
+        own = await store.read_models.get("job-events-transform-images", run.run_id)
+        common = await store.read_models.get("job-events", run.run_id)
+        assert own is not None
+        assert common is not None
+        payload = own["metrics"].pop("payload")  # type: ignore[union-attr,call-arg]
+        assert payload == {"extract": {"corrupt_records": 600}}
+        assert {name: own[name] for name in common} == common
+
+    async def test_an_approval_before_its_run_gives_a_stub_that_the_run_fills(self, store: Store) -> None:
+        run = job_of(store)
+        decision = run.decision()
+        await store.record([run.requested(), decision, run.accepted(decision)])
+        stub = await store.read_models.get("job-events", run.run_id)
+        await store.record([run.completed()])
+        whole = await store.read_models.get("job-events", run.run_id)
+        approval = await store.read_models.get("job-approvals", decision.event_id)
+        assert stub is not None
+        assert whole is not None
+        assert approval is not None
+        assert (stub["known"], stub["approval_status"]) == (False, "APPROVED")
+        assert (whole["known"], whole["approval_status"], whole["status"]) == (
+            True,
+            "APPROVED",
+            "PENDING_APPROVAL",
+        )
+        assert (approval["original_quality_status"], approval["accepted"]) == ("RED", True)
+        assert whole["approvals"] == [approval]
+
+    async def test_two_writers_fold_a_run_and_its_approval_at_once(self, store: Store) -> None:
+        runs = [RunFacts(environment=store.environment, job_run_id=f"run-{number}") for number in range(10)]
+        decisions = [run.decision() for run in runs]
+        indexer = store.read_models.fold([run.completed() for run in runs])
+        approvals = store.read_models.fold(
+            [
+                event
+                for run, decision in zip(runs, decisions, strict=True)
+                for event in (run.requested(), decision, run.accepted(decision))
+            ]
+        )
+        await asyncio.gather(indexer, approvals)
+        for run, decision in zip(runs, decisions, strict=True):
+            document = await store.read_models.get("job-events", run.run_id)
+            approval = await store.read_models.get("job-approvals", decision.event_id)
+            assert document is not None
+            assert approval is not None
+            assert (document["status"], document["approval_status"]) == ("PENDING_APPROVAL", "APPROVED")
+            assert approval["original_quality_status"] == "RED"
+
+    async def test_a_newer_attempt_supersedes_older_ones_whichever_came_first(self, store: Store) -> None:
+        first, second = job_of(store), RunFacts(environment=store.environment, attempt=2)
+        await store.record([second.completed("GREEN", 10)])
+        await store.record([first.completed("RED")])
+        documents = [await store.read_models.get("job-events", run.run_id) for run in (first, second)]
+        assert [document and document["latest_attempt"] for document in documents] == [False, True]
+
+    async def test_a_payload_that_clashes_is_kept_unsearchable_and_stops_nothing(self, store: Store) -> None:
+        good = job_of(store)
+        bad = RunFacts(environment=store.environment, job_run_id="run-2")
+        clashing: JsonObject = {"extract": 5}
+        await store.record([good.completed("GREEN")])
+        await store.record([bad.completed("GREEN", metrics=bad.metrics(clashing))])
+        document = await store.read_models.get("job-events-transform-images", bad.run_id)
+        common = await store.read_models.get("job-events", bad.run_id)
+        assert document is not None
+        assert common is not None
+        assert common["status"] == "SUCCESS"
+        if document["payload_overflow"]:  # memory has no dynamic mapping that could clash
+            assert document["payload_raw"] == clashing
+
+    async def test_folding_again_changes_nothing(self, store: Store) -> None:
+        run = job_of(store)
+        events = [run.started(), run.completed(), run.requested(), run.decision("REJECTED")]
+        await store.record(events)
+        before = await store.backend.read([("job-events", run.run_id)])
+        await store.record(events)
+        assert await store.backend.read([("job-events", run.run_id)]) == before
+
+    async def test_read_models_are_searched_page_by_page(self, store: Store) -> None:
+        for number in range(5):
+            run = RunFacts(environment=store.environment, job_run_id=f"run-{number}")
+            await store.record([run.completed("GREEN", minute=number)])
+        await store.refresh()
+        where: JsonObject = {"environment": store.environment, "status": ["SUCCESS", "FAILED"]}
+        search = store.read_models.search
+        first = await search("job-events", where, limit=3)
+        second = await search("job-events", where, limit=3, after=first.after)
+        named = [document["job_run_id"] for document in [*first.items, *second.items]]
+        assert named == ["run-4", "run-3", "run-2", "run-1", "run-0"]
+        assert second.after is None
+        assert (await search("job-events-never_ran", {})).items == []
+
+    async def test_one_of_20_claimants_acquires_and_the_others_wait(self, store: Store) -> None:
+        claims = await asyncio.gather(
+            *(store.claims.acquire("trigger|t", owner=f"o{n}", lease_seconds=30) for n in range(20))
+        )
+        states = sorted(claim.state for claim in claims)
+        assert states == [ClaimState.ACQUIRED] + [ClaimState.HELD] * 19
+
+    async def test_a_claim_whose_lease_ran_out_is_taken_over_once(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        first = await store.claims.acquire("trigger|t", owner="a", lease_seconds=30)
+        clock.advance(31)
+        claims = await asyncio.gather(
+            *(store.claims.acquire("trigger|t", owner=f"b{n}", lease_seconds=30) for n in range(5))
+        )
+        states = sorted(claim.state for claim in claims)
+        assert states == [ClaimState.HELD] * 4 + [ClaimState.TAKEN_OVER]
+        assert {claim.created_at for claim in claims} == {first.created_at}
+
+    async def test_a_claim_that_is_done_stays_done_with_its_first_response(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        first = await store.claims.acquire("notify|i|1|s", owner="a", lease_seconds=30)
+        clock.advance(31)
+        second = await store.claims.acquire("notify|i|1|s", owner="b", lease_seconds=30)
+        await store.claims.done(first, {"message_id": "m1"})
+        await store.claims.done(second, {"message_id": "m2"})
+        clock.advance(1000)
+        third = await store.claims.acquire("notify|i|1|s", owner="c", lease_seconds=30)
+        assert (third.state, third.response) == (ClaimState.DONE, {"message_id": "m1"})
+
+    async def test_documents_change_by_compare_and_set_and_are_found_by_state(self, store: Store) -> None:
+        key = "decision|local|j|r|1"
+        body: JsonObject = {"kind": "decision", "state": "open", "created_at": "2026-11-23T08:00:00.000000Z"}
+        created = [await store.decisions.create(key, body) for _ in range(2)]
+        current = await store.decisions.get(key)
+        assert current is not None
+        replaced = [await store.decisions.replace(current, body | {"state": "done"}) for _ in range(2)]
+        done = await store.decisions.find({"kind": "decision", "state": "done"})
+        still_open = await store.decisions.find({"kind": "decision", "state": "open"})
+        assert (created, replaced) == ([True, False], [True, False])
+        assert ([found.key for found in done], still_open) == ([key], [])
+
+    async def test_a_lease_has_one_owner_until_it_ends(self, store: Store, clock: ManualClock) -> None:
+        first = await store.leases.acquire("timer", owner="a", seconds=15)
+        assert await store.leases.acquire("timer", owner="b", seconds=15) is None
+        clock.advance(10)
+        assert await store.leases.acquire("timer", owner="a", seconds=15) is not None
+        clock.advance(10)
+        assert await store.leases.acquire("timer", owner="b", seconds=15) is None
+        clock.advance(6)
+        assert await store.leases.acquire("timer", owner="b", seconds=15) is not None
+        assert first is not None
+        await store.leases.release(first)
+        assert await store.leases.acquire("timer", owner="a", seconds=15) is None
+
+    async def test_an_incident_shows_its_highest_revision(self, store: Store) -> None:
+        run = job_of(store)
+        await store.record([run.incident(2, "resolved", 9), run.incident(1), run.notification("sent", 2)])
+        document = await store.read_models.get("job-alerts", run.incident_id)
+        await store.refresh()
+        found = await store.read_models.search("job-alerts", {"causes.job_run_id": run.job_run_id})
+        assert document is not None
+        assert (document["state"], document["rev"]) == ("resolved", 2)
+        assert [each["outcome"] for each in document["deliveries"]] == ["sent"]  # type: ignore[union-attr,call-overload,index]
+        assert found.items == [document]

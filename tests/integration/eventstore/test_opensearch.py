@@ -1,0 +1,158 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from dwh_contracts.clock import ManualClock
+from dwh_eventstore import Store, StoreSettings, StoreUnavailable, bootstrap, indices, open_store
+from dwh_eventstore.opensearch import OpenSearchBackend
+from dwh_eventstore.testing import BackendSuite, RunFacts, StoreSuite
+from dwh_eventstore.testing.backend_suite import make_indices
+from dwh_eventstore.testing.events import START
+from dwh_local.opensearch import Node
+
+pytestmark = pytest.mark.integration
+EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1"
+
+
+@pytest.fixture
+def settings(opensearch_node: Node) -> StoreSettings:
+    return StoreSettings(url=opensearch_node.url, environment="local", service="test")
+
+
+@pytest.fixture
+async def empty(settings: StoreSettings) -> AsyncIterator[OpenSearchBackend]:
+    backend = OpenSearchBackend(settings)
+    await backend._ask("DELETE", f"/{EVERYTHING}", params={"ignore_unavailable": "true"}, missing={})
+    await backend.forbid_auto_create(["events-*", "rm-*", "contract-*"])
+    yield backend
+    await backend.close()
+
+
+class TestOpenSearchBackend(BackendSuite):
+    @pytest.fixture
+    async def backend(self, empty: OpenSearchBackend) -> OpenSearchBackend:
+        await make_indices(empty)
+        return empty
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+async def store(
+    empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock
+) -> AsyncIterator[Store]:
+    await bootstrap(settings, clock=clock)
+    opened = await open_store(settings, ImpatientClock(clock))
+    yield opened
+    await opened.close()
+
+
+class ImpatientClock:
+    """The test's time, but retries wait in real time: nobody advances the clock for them."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def now(self):
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class TestStoreOverOpenSearch(StoreSuite):
+    async def test_the_engine_itself_refuses_to_change_or_delete_an_event(
+        self, store: Store, empty: OpenSearchBackend
+    ) -> None:
+        event = RunFacts().completed("GREEN")
+        await store.events.append([event])
+        index = indices.month_index("job", event.timestamp)
+        everything = {"query": {"match_all": {}}}
+        for method, path, body in (
+            ("PUT", f"/{index}/_doc/{event.event_id}", {"event_id": "x"}),
+            ("POST", f"/{index}/_update/{event.event_id}", {"doc": {"event_id": "x"}}),
+            ("DELETE", f"/{index}/_doc/{event.event_id}", None),
+            ("POST", f"/{index}/_delete_by_query", everything),
+            ("POST", f"/{index}/_update_by_query", everything),
+            ("PUT", f"/{index}/_settings", {"index.append_only.enabled": False}),
+        ):
+            with pytest.raises(StoreUnavailable, match="answered 400"):
+                await empty._ask(method, path, body)
+        assert await store.events.get(event.event_id, event.timestamp) == event
+
+    async def test_bootstrap_names_what_is_missing_and_then_nothing(
+        self, empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock
+    ) -> None:
+        missing = await bootstrap(settings, check=True, clock=clock)
+        made = await bootstrap(settings, clock=clock)
+        assert "index events-job-v1-2026-11 is missing" in missing
+        assert sum(problem.endswith("is missing") and "events-" in problem for problem in missing) >= 17
+        assert made == missing
+        assert await bootstrap(settings, check=True, clock=clock) == []
+
+    async def test_bootstrap_names_an_index_that_is_not_append_only(
+        self, empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock
+    ) -> None:
+        await empty.create_index("events-late-v1", {"settings": {"index.number_of_replicas": 0}})
+        problems = await bootstrap(settings, clock=clock)
+        assert "index events-late-v1: index.append_only.enabled is None, not True" in problems
+
+    async def test_a_clashing_payload_is_set_aside(self, store: Store) -> None:
+        good, bad = RunFacts(), RunFacts(job_run_id="run-2")
+        await store.record([good.completed("GREEN")])
+        await store.record([bad.completed("GREEN", metrics=bad.metrics({"extract": 5}))])
+        document = await store.read_models.get("job-events-transform-images", bad.run_id)
+        assert document is not None
+        assert (document["payload_overflow"], document["payload_raw"]) == (True, {"extract": 5})
+
+    async def test_a_payload_of_more_fields_than_an_index_may_have_is_set_aside(self, store: Store) -> None:
+        run = RunFacts()
+        many = {f"field_{number}": number for number in range(600)}
+        await store.record([run.completed("GREEN", metrics=run.metrics(many))])
+        document = await store.read_models.get("job-events-transform-images", run.run_id)
+        assert document is not None
+        assert (document["payload_overflow"], document["payload_raw"]) == (True, many)
+
+    async def test_numbers_of_a_payload_are_found_as_doubles(self, store: Store) -> None:
+        first, second = RunFacts(), RunFacts(job_run_id="run-2")
+        await store.record([first.completed("GREEN", metrics=first.metrics({"rate": 1}))])
+        await store.record([second.completed("GREEN", metrics=second.metrics({"rate": 1.5}))])
+        await store.refresh()
+        page = await store.read_models.search("job-events-transform-images", {"metrics.payload.rate": 1.5})
+        assert [document["job_run_id"] for document in page.items] == ["run-2"]
+
+    async def test_hostile_text_is_stored_and_blocks_nothing(self, store: Store) -> None:
+        run = RunFacts()
+        metrics = run.metrics({"text": "{{ 7*7 }}" * 9000})
+        metrics |= {"start_date": "not a date", "created_by": "x" * 40_000}
+        await store.record([run.completed("GREEN", metrics=metrics, artifacts_base_path="y" * 40_000)])
+        document = await store.read_models.get("job-events", run.run_id)
+        assert document is not None
+        assert document["metrics"]["start_date"] == "not a date"
+
+    async def test_a_search_that_lacks_an_index_is_an_error_not_an_empty_page(
+        self, store: Store, empty: OpenSearchBackend
+    ) -> None:
+        await empty._ask("DELETE", f"/{indices.LATE}")
+        with pytest.raises(StoreUnavailable, match=indices.LATE):
+            await store.events.find("job", {"job_run_id": "run-1"})
+
+    async def test_a_writer_of_other_folds_refuses_to_write(
+        self, store: Store, empty: OpenSearchBackend
+    ) -> None:
+        await empty._ask("PUT", "/rm-job-events-v0001/_mapping", {"_meta": {"fold_version": 99}})
+        with pytest.raises(StoreUnavailable, match="version 99"):
+            await store.record([RunFacts().completed("GREEN")])
+
+
+async def test_a_server_that_is_not_there_is_named_with_its_address() -> None:
+    store = await open_store(StoreSettings("http://127.0.0.1:9", environment="local", service="test"))
+    with pytest.raises(StoreUnavailable, match=r"http://127\.0\.0\.1:9"):
+        await store.ping()
+    await store.close()

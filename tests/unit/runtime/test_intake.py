@@ -3,14 +3,18 @@ import json
 from datetime import timedelta
 
 import pytest
+from dwh_contracts.canonical import canonical_json
+from dwh_contracts.claim_check import claim_check_message
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
+from dwh_runtime.aws import AwsUnavailable
 from dwh_runtime.broker import make_broker, subscription
 from dwh_runtime.intake import open_intake
 from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry
 from dwh_runtime.settings import ServiceSettings, load
+from dwh_runtime.testing import MemoryAws
 from faststream_sqs import Batch
 from faststream_sqs.annotations import BatchMessage, Message
 from faststream_sqs.testing.memory import MemoryTransport
@@ -38,6 +42,7 @@ class Line:
         environ.setenv("DWH_DRAIN_SECONDS", "2")
         self.settings = load(ServiceSettings)
         self.broker = make_broker(self.settings, transport=self.transport)
+        self.aws = MemoryAws()
         self.records = []
         self.handled = []
         self.outcomes = []
@@ -47,7 +52,8 @@ class Line:
             self.broker,
             quarantine=self.quarantine,
             checks={},
-            unavailable=(StoreAwayError,),
+            unavailable=(StoreAwayError, AwsUnavailable),
+            objects=self.aws.objects,
         )
         options = subscription(self.settings, batch=batch) | {"wait_time": 0.05}
         if batch is None:
@@ -97,12 +103,12 @@ class Line:
 
 
 @pytest.fixture
-def line(environ):
+async def line(environ):
     return Line(environ)
 
 
 @pytest.fixture
-def batch_line(environ):
+async def batch_line(environ):
     return Line(environ, batch=Batch(max_size=10, max_wait=0.05))
 
 
@@ -243,3 +249,35 @@ async def test_an_event_of_the_far_future_is_refused_by_the_services_clock(line)
         await line.send(json.dumps(body))
         await line.until(lambda: not line.left())
     assert [record.reason for record in line.records] == [QuarantineReason.TIME_OUT_OF_RANGE]
+
+
+async def test_an_event_that_travels_by_claim_check_is_fetched(line):
+    body = json.loads(event())
+    uri = "s3://dwh-local-data/events/large.json"
+    await line.aws.objects.put(uri, canonical_json(body))
+    async with line:
+        await line.send(json.dumps(claim_check_message(body, uri, canonical_json(body))))
+        await line.until(lambda: not line.left())
+    assert (line.handled, line.records) == (["run-1"], [])
+
+
+async def test_a_claim_check_without_its_object_is_quarantined(line):
+    body = json.loads(event())
+    pointing = claim_check_message(body, "s3://dwh-local-data/events/absent.json", canonical_json(body))
+    async with line:
+        await line.send(json.dumps(pointing))
+        await line.until(lambda: not line.left())
+    assert [record.reason for record in line.records] == [QuarantineReason.CLAIM_CHECK_MISSING]
+
+
+async def test_a_claim_check_waits_while_its_bucket_is_away(line):
+    body = json.loads(event())
+    uri = "s3://dwh-local-data/events/large.json"
+    await line.aws.objects.put(uri, canonical_json(body))
+    line.aws.objects.failures.append(AwsUnavailable("503"))
+    async with line:
+        await line.send(json.dumps(claim_check_message(body, uri, canonical_json(body))))
+        await line.until(lambda: line.intake.gate.away)
+        await line.intake.gate.look()
+        await line.until(lambda: not line.left())
+    assert (line.handled, line.records) == (["run-1"], [])

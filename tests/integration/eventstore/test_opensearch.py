@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from dwh_contracts.clock import ManualClock
@@ -8,6 +9,7 @@ from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.testing import BackendSuite, RunFacts, StoreSuite
 from dwh_eventstore.testing.backend_suite import make_indices
 from dwh_eventstore.testing.events import START
+from dwh_eventstore.testing.store_suite import job_of
 from dwh_local.opensearch import Node
 
 pytestmark = pytest.mark.integration
@@ -40,11 +42,31 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
+@pytest.fixture(scope="module")
+def _bootstrapped() -> set[str]:
+    """URLs of nodes that were bootstrapped: months and read models are shared, environments are not."""
+    return set()
+
+
 @pytest.fixture
 async def store(
-    empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock
+    settings: StoreSettings, clock: ManualClock, environment: str, _bootstrapped: set[str]
 ) -> AsyncIterator[Store]:
+    if settings.url not in _bootstrapped:
+        await bootstrap(settings, clock=clock)
+        _bootstrapped.add(settings.url)
+    opened = await open_store(replace(settings, environment=environment), ImpatientClock(clock))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def broken(
+    empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock, _bootstrapped: set[str]
+) -> AsyncIterator[Store]:
+    """A store of its own, for tests that break its indices."""
     await bootstrap(settings, clock=clock)
+    _bootstrapped.clear()
     opened = await open_store(settings, ImpatientClock(clock))
     yield opened
     await opened.close()
@@ -66,11 +88,13 @@ class ImpatientClock:
         await asyncio.sleep(seconds)
 
 
+def _own(store: Store) -> str:
+    return indices.job_read_model(job_of(store).job_name)
+
+
 class TestStoreOverOpenSearch(StoreSuite):
-    async def test_the_engine_itself_refuses_to_change_or_delete_an_event(
-        self, store: Store, empty: OpenSearchBackend
-    ) -> None:
-        event = RunFacts().completed("GREEN")
+    async def test_the_engine_itself_refuses_to_change_or_delete_an_event(self, store: Store) -> None:
+        event = job_of(store).completed("GREEN")
         await store.events.append([event])
         index = indices.month_index("job", event.timestamp)
         everything = {"query": {"match_all": {}}}
@@ -83,7 +107,7 @@ class TestStoreOverOpenSearch(StoreSuite):
             ("PUT", f"/{index}/_settings", {"index.append_only.enabled": False}),
         ):
             with pytest.raises(StoreUnavailable, match="answered 400"):
-                await empty._ask(method, path, body)
+                await store.backend._ask(method, path, body)
         assert await store.events.get(event.event_id, event.timestamp) == event
 
     async def test_bootstrap_names_what_is_missing_and_then_nothing(
@@ -104,31 +128,31 @@ class TestStoreOverOpenSearch(StoreSuite):
         assert "index events-late-v1: index.append_only.enabled is None, not True" in problems
 
     async def test_a_clashing_payload_is_set_aside(self, store: Store) -> None:
-        good, bad = RunFacts(), RunFacts(job_run_id="run-2")
+        good, bad = job_of(store), job_of(store, "run-2")
         await store.record([good.completed("GREEN")])
         await store.record([bad.completed("GREEN", metrics=bad.metrics({"extract": 5}))])
-        document = await store.read_models.get("job-events-transform-images", bad.run_id)
+        document = await store.read_models.get(_own(store), bad.run_id)
         assert document is not None
         assert (document["payload_overflow"], document["payload_raw"]) == (True, {"extract": 5})
 
     async def test_a_payload_of_more_fields_than_an_index_may_have_is_set_aside(self, store: Store) -> None:
-        run = RunFacts()
+        run = job_of(store)
         many = {f"field_{number}": number for number in range(600)}
         await store.record([run.completed("GREEN", metrics=run.metrics(many))])
-        document = await store.read_models.get("job-events-transform-images", run.run_id)
+        document = await store.read_models.get(_own(store), run.run_id)
         assert document is not None
         assert (document["payload_overflow"], document["payload_raw"]) == (True, many)
 
     async def test_numbers_of_a_payload_are_found_as_doubles(self, store: Store) -> None:
-        first, second = RunFacts(), RunFacts(job_run_id="run-2")
+        first, second = job_of(store), job_of(store, "run-2")
         await store.record([first.completed("GREEN", metrics=first.metrics({"rate": 1}))])
         await store.record([second.completed("GREEN", metrics=second.metrics({"rate": 1.5}))])
         await store.refresh()
-        page = await store.read_models.search("job-events-transform-images", {"metrics.payload.rate": 1.5})
+        page = await store.read_models.search(_own(store), {"metrics.payload.rate": 1.5})
         assert [document["job_run_id"] for document in page.items] == ["run-2"]
 
     async def test_hostile_text_is_stored_and_blocks_nothing(self, store: Store) -> None:
-        run = RunFacts()
+        run = job_of(store)
         metrics = run.metrics({"text": "{{ 7*7 }}" * 9000})
         metrics |= {"start_date": "not a date", "created_by": "x" * 40_000}
         await store.record([run.completed("GREEN", metrics=metrics, artifacts_base_path="y" * 40_000)])
@@ -137,18 +161,18 @@ class TestStoreOverOpenSearch(StoreSuite):
         assert document["metrics"]["start_date"] == "not a date"
 
     async def test_a_search_that_lacks_an_index_is_an_error_not_an_empty_page(
-        self, store: Store, empty: OpenSearchBackend
+        self, broken: Store, empty: OpenSearchBackend
     ) -> None:
         await empty._ask("DELETE", f"/{indices.LATE}")
         with pytest.raises(StoreUnavailable, match=indices.LATE):
-            await store.events.find("job", {"job_run_id": "run-1"})
+            await broken.events.find("job", {"job_run_id": "run-1"})
 
     async def test_a_writer_of_other_folds_refuses_to_write(
-        self, store: Store, empty: OpenSearchBackend
+        self, broken: Store, empty: OpenSearchBackend
     ) -> None:
         await empty._ask("PUT", "/rm-job-events-v0001/_mapping", {"_meta": {"fold_version": 99}})
         with pytest.raises(StoreUnavailable, match="version 99"):
-            await store.record([RunFacts().completed("GREEN")])
+            await broken.record([RunFacts().completed("GREEN")])
 
 
 async def test_a_server_that_is_not_there_is_named_with_its_address() -> None:

@@ -3,6 +3,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from dwh_contracts.canonical import JsonObject
@@ -17,9 +18,9 @@ from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import START, RunFacts
 
 
-def job_of(store: Store, name: str = "transform_images") -> RunFacts:
-    """A run of the store's own environment."""
-    return RunFacts(environment=store.environment, job_name=name)
+def job_of(store: Store, job_run_id: str = "run-1", attempt: int = 1) -> RunFacts:
+    """A run of a job that no other test's store knows."""
+    return RunFacts(f"job_{store.environment}", job_run_id, attempt, store.environment)
 
 
 class StoreSuite:
@@ -58,7 +59,9 @@ class StoreSuite:
         assert document["target"] == "filter_dag"
 
     async def test_an_event_of_a_month_without_index_goes_to_the_late_index(self, store: Store) -> None:
-        run = RunFacts(environment=store.environment, start=START - timedelta(days=150))
+        run = RunFacts(
+            f"job_{store.environment}", environment=store.environment, start=START - timedelta(days=150)
+        )
         event = run.completed("GREEN")
         assert await store.events.append([event]) == [Appended.STORED]
         assert await store.events.append([event]) == [Appended.DUPLICATE]
@@ -68,17 +71,16 @@ class StoreSuite:
         self, store: Store, clock: ManualClock
     ) -> None:
         clock.advance(timedelta(days=150).total_seconds())
-        run = RunFacts(environment=store.environment, start=clock.now())
+        run = RunFacts(f"job_{store.environment}", environment=store.environment, start=clock.now())
         event = run.completed("GREEN")
         assert await store.events.append([event]) == [Appended.MISSING_INDEX]
         with pytest.raises(StoreUnavailable):
             await store.record([event])
 
     async def test_a_closed_month_is_asked_before_the_late_index_is_written(self, store: Store) -> None:
-        before, after = (
-            job_of(store).completed("GREEN"),
-            RunFacts(environment=store.environment, job_run_id="run-2").completed("GREEN"),
-        )
+        days_before = -30 * 24 * 60
+        before = job_of(store).completed("GREEN", days_before)
+        after = job_of(store, "run-2").completed("GREEN", days_before)
         await store.events.append([before])
         await store.backend.close_for_writing(indices.month_index("job", before.timestamp))
         assert await store.events.append([before, after]) == [Appended.DUPLICATE, Appended.STORED]
@@ -107,11 +109,12 @@ class StoreSuite:
     async def test_a_run_stands_in_both_indices_with_its_payload_only_in_its_own(self, store: Store) -> None:
         run = job_of(store)
         await store.record([run.completed("YELLOW")])
-        own = await store.read_models.get("job-events-transform-images", run.run_id)
+        own = await store.read_models.get(indices.job_read_model(run.job_name), run.run_id)
         common = await store.read_models.get("job-events", run.run_id)
         assert own is not None
         assert common is not None
-        payload = own["metrics"].pop("payload")  # type: ignore[union-attr,call-arg]
+        metrics: Any = own["metrics"]
+        payload = metrics.pop("payload")
         assert payload == {"extract": {"corrupt_records": 600}}
         assert {name: own[name] for name in common} == common
 
@@ -136,7 +139,7 @@ class StoreSuite:
         assert whole["approvals"] == [approval]
 
     async def test_two_writers_fold_a_run_and_its_approval_at_once(self, store: Store) -> None:
-        runs = [RunFacts(environment=store.environment, job_run_id=f"run-{number}") for number in range(10)]
+        runs = [job_of(store, f"run-{number}") for number in range(10)]
         decisions = [run.decision() for run in runs]
         indexer = store.read_models.fold([run.completed() for run in runs])
         approvals = store.read_models.fold(
@@ -156,7 +159,7 @@ class StoreSuite:
             assert approval["original_quality_status"] == "RED"
 
     async def test_a_newer_attempt_supersedes_older_ones_whichever_came_first(self, store: Store) -> None:
-        first, second = job_of(store), RunFacts(environment=store.environment, attempt=2)
+        first, second = job_of(store), job_of(store, attempt=2)
         await store.record([second.completed("GREEN", 10)])
         await store.record([first.completed("RED")])
         documents = [await store.read_models.get("job-events", run.run_id) for run in (first, second)]
@@ -164,11 +167,11 @@ class StoreSuite:
 
     async def test_a_payload_that_clashes_is_kept_unsearchable_and_stops_nothing(self, store: Store) -> None:
         good = job_of(store)
-        bad = RunFacts(environment=store.environment, job_run_id="run-2")
+        bad = job_of(store, "run-2")
         clashing: JsonObject = {"extract": 5}
         await store.record([good.completed("GREEN")])
         await store.record([bad.completed("GREEN", metrics=bad.metrics(clashing))])
-        document = await store.read_models.get("job-events-transform-images", bad.run_id)
+        document = await store.read_models.get(indices.job_read_model(bad.job_name), bad.run_id)
         common = await store.read_models.get("job-events", bad.run_id)
         assert document is not None
         assert common is not None
@@ -186,7 +189,7 @@ class StoreSuite:
 
     async def test_read_models_are_searched_page_by_page(self, store: Store) -> None:
         for number in range(5):
-            run = RunFacts(environment=store.environment, job_run_id=f"run-{number}")
+            run = job_of(store, f"run-{number}")
             await store.record([run.completed("GREEN", minute=number)])
         await store.refresh()
         where: JsonObject = {"environment": store.environment, "status": ["SUCCESS", "FAILED"]}
@@ -200,7 +203,10 @@ class StoreSuite:
 
     async def test_one_of_20_claimants_acquires_and_the_others_wait(self, store: Store) -> None:
         claims = await asyncio.gather(
-            *(store.claims.acquire("trigger|t", owner=f"o{n}", lease_seconds=30) for n in range(20))
+            *(
+                store.claims.acquire(f"trigger|{store.environment}", owner=f"o{n}", lease_seconds=30)
+                for n in range(20)
+            )
         )
         states = sorted(claim.state for claim in claims)
         assert states == [ClaimState.ACQUIRED] + [ClaimState.HELD] * 19
@@ -208,10 +214,13 @@ class StoreSuite:
     async def test_a_claim_whose_lease_ran_out_is_taken_over_once(
         self, store: Store, clock: ManualClock
     ) -> None:
-        first = await store.claims.acquire("trigger|t", owner="a", lease_seconds=30)
+        first = await store.claims.acquire(f"trigger|{store.environment}", owner="a", lease_seconds=30)
         clock.advance(31)
         claims = await asyncio.gather(
-            *(store.claims.acquire("trigger|t", owner=f"b{n}", lease_seconds=30) for n in range(5))
+            *(
+                store.claims.acquire(f"trigger|{store.environment}", owner=f"b{n}", lease_seconds=30)
+                for n in range(5)
+            )
         )
         states = sorted(claim.state for claim in claims)
         assert states == [ClaimState.HELD] * 4 + [ClaimState.TAKEN_OVER]
@@ -220,46 +229,49 @@ class StoreSuite:
     async def test_a_claim_that_is_done_stays_done_with_its_first_response(
         self, store: Store, clock: ManualClock
     ) -> None:
-        first = await store.claims.acquire("notify|i|1|s", owner="a", lease_seconds=30)
+        first = await store.claims.acquire(f"notify|{store.environment}|1|s", owner="a", lease_seconds=30)
         clock.advance(31)
-        second = await store.claims.acquire("notify|i|1|s", owner="b", lease_seconds=30)
+        second = await store.claims.acquire(f"notify|{store.environment}|1|s", owner="b", lease_seconds=30)
         await store.claims.done(first, {"message_id": "m1"})
         await store.claims.done(second, {"message_id": "m2"})
         clock.advance(1000)
-        third = await store.claims.acquire("notify|i|1|s", owner="c", lease_seconds=30)
+        third = await store.claims.acquire(f"notify|{store.environment}|1|s", owner="c", lease_seconds=30)
         assert (third.state, third.response) == (ClaimState.DONE, {"message_id": "m1"})
 
     async def test_documents_change_by_compare_and_set_and_are_found_by_state(self, store: Store) -> None:
-        key = "decision|local|j|r|1"
-        body: JsonObject = {"kind": "decision", "state": "open", "created_at": "2026-11-23T08:00:00.000000Z"}
+        key = f"decision|{store.environment}|j|r|1"
+        own: JsonObject = {"kind": "decision", "environment": store.environment}
+        body: JsonObject = {**own, "state": "open", "created_at": "2026-11-23T08:00:00.000000Z"}
         created = [await store.decisions.create(key, body) for _ in range(2)]
         current = await store.decisions.get(key)
         assert current is not None
         replaced = [await store.decisions.replace(current, body | {"state": "done"}) for _ in range(2)]
-        done = await store.decisions.find({"kind": "decision", "state": "done"})
-        still_open = await store.decisions.find({"kind": "decision", "state": "open"})
+        done = await store.decisions.find({**own, "state": "done"})
+        still_open = await store.decisions.find({**own, "state": "open"})
         assert (created, replaced) == ([True, False], [True, False])
         assert ([found.key for found in done], still_open) == ([key], [])
 
     async def test_a_lease_has_one_owner_until_it_ends(self, store: Store, clock: ManualClock) -> None:
-        first = await store.leases.acquire("timer", owner="a", seconds=15)
-        assert await store.leases.acquire("timer", owner="b", seconds=15) is None
+        first = await store.leases.acquire(f"timer-{store.environment}", owner="a", seconds=15)
+        assert await store.leases.acquire(f"timer-{store.environment}", owner="b", seconds=15) is None
         clock.advance(10)
-        assert await store.leases.acquire("timer", owner="a", seconds=15) is not None
+        assert await store.leases.acquire(f"timer-{store.environment}", owner="a", seconds=15) is not None
         clock.advance(10)
-        assert await store.leases.acquire("timer", owner="b", seconds=15) is None
+        assert await store.leases.acquire(f"timer-{store.environment}", owner="b", seconds=15) is None
         clock.advance(6)
-        assert await store.leases.acquire("timer", owner="b", seconds=15) is not None
+        assert await store.leases.acquire(f"timer-{store.environment}", owner="b", seconds=15) is not None
         assert first is not None
         await store.leases.release(first)
-        assert await store.leases.acquire("timer", owner="a", seconds=15) is None
+        assert await store.leases.acquire(f"timer-{store.environment}", owner="a", seconds=15) is None
 
     async def test_an_incident_shows_its_highest_revision(self, store: Store) -> None:
         run = job_of(store)
         await store.record([run.incident(2, "resolved", 9), run.incident(1), run.notification("sent", 2)])
         document = await store.read_models.get("job-alerts", run.incident_id)
         await store.refresh()
-        found = await store.read_models.search("job-alerts", {"causes.job_run_id": run.job_run_id})
+        found = await store.read_models.search(
+            "job-alerts", {"causes.job_run_id": run.job_run_id, "environment": store.environment}
+        )
         assert document is not None
         assert (document["state"], document["rev"]) == ("resolved", 2)
         assert [each["outcome"] for each in document["deliveries"]] == ["sent"]  # type: ignore[union-attr,call-overload,index]

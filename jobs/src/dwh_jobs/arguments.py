@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dwh_contracts.times import parse_time
+
 from dwh_jobs.errors import BadArgumentsError
 from dwh_jobs.nearest import did_you_mean
 
@@ -84,7 +85,9 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
         canonical = ALIASES.get(name, name)
         if name not in KNOWN:
             if not _PLATFORM.match(name):
-                raise BadArgumentsError(f"unknown argument --{name}{did_you_mean(name, KNOWN)}")
+                raise BadArgumentsError(
+                    f"unknown argument --{name}{did_you_mean(f'--{name}', [f'--{known}' for known in KNOWN])}"
+                )
             platform[name] = value or ""
         elif value is None:
             raise BadArgumentsError(f"--{name} needs a value")

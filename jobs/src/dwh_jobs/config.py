@@ -11,14 +11,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from dwh_contracts.canonical import JsonObject
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from dwh_contracts.canonical import JsonObject
 from dwh_jobs.artifacts import open_store
 from dwh_jobs.errors import ConfigRefusedError
 from dwh_jobs.nearest import did_you_mean
-from dwh_jobs.quality import QualityConfig
 from dwh_jobs.publisher_config import PublisherConfig
+from dwh_jobs.quality import QualityConfig
 from dwh_jobs.uris import as_uri
 
 DATA_URI = "${DWH_DATA_URI}"
@@ -47,7 +47,7 @@ def read_config(text: str, environ: Mapping[str, str] = os.environ) -> JsonObjec
     return {name: _filled(value, name, environ) for name, value in found.items()}
 
 
-def typed_config(model: type[ModelT], raw: JsonObject) -> ModelT:
+def typed_config(model: type[ModelT], raw: JsonValue) -> ModelT:
     """The typed configuration; ConfigRefusedError names every problem with its path."""
     try:
         return model.model_validate(raw)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dwh_contracts.clock import Clock
 from dwh_contracts.names import ENVIRONMENT, JOB_NAME, RUN_ID
+
 from dwh_jobs.arguments import JobArguments
 from dwh_jobs.errors import BadArgumentsError
 from dwh_jobs.window import Window

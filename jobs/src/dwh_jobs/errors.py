@@ -55,5 +55,5 @@ class BaseMovedError(JobError):
     """Another run published first: what was merged on the old base must be merged again."""
 
 
-class Terminated(BaseException):  # noqa: N818 - the name is the `error.type` of the event
+class Terminated(BaseException):
     """The platform asked the process to stop; not an `Exception`, so no job can swallow it."""

@@ -11,6 +11,8 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.events import FailureType, QualityStatus, Status
 from dwh_contracts.ids import job_event_id
 from dwh_contracts.times import format_time
+from pydantic import JsonValue
+
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.job import Failure, Outcome
 from dwh_jobs.metrics import JobMetrics
@@ -25,14 +27,15 @@ ROOM_FOR_THE_CUT = 40
 
 def job_started(context: ExecutionContext, now: datetime) -> JsonObject:
     """The body of the event that a run sends first."""
-    return _envelope("job_started", context, now) | {"metrics": _context_metrics(context)}
+    return {**_envelope("job_started", context, now), "metrics": _context_metrics(context)}
 
 
 def job_completed(outcome: Outcome, now: datetime) -> JsonObject:
     """The body of the event that a run sends last."""
     status, failure_type = status_of(outcome)
     manifest = outcome.manifest
-    return _envelope("job_completed", outcome.context, now) | {
+    return {
+        **_envelope("job_completed", outcome.context, now),
         "status": status.value,
         "failure_type": failure_type.value if failure_type else None,
         "artifacts_available": status is not Status.FAILED,
@@ -120,7 +123,7 @@ def _resources(metrics: JobMetrics, seconds: float) -> JsonObject:
     )
 
 
-def _artifacts(outcome: Outcome) -> list[JsonObject]:
+def _artifacts(outcome: Outcome) -> list[JsonValue]:
     staged = outcome.staged
     if staged is None:
         return []

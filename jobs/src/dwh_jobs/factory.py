@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from dwh_contracts.canonical import JsonObject
+
 from dwh_jobs.config import typed_config
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.errors import BadArgumentsError

@@ -13,13 +13,14 @@ from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import SystemClock
+
 from dwh_jobs.arguments import JobArguments, parse_arguments
 from dwh_jobs.config import read_config, typed_config
 from dwh_jobs.context import ExecutionContext, execution_context
 from dwh_jobs.errors import BadArgumentsError, ConfigRefusedError, Terminated
 from dwh_jobs.events import job_completed, job_started
 from dwh_jobs.factory import JobFactory
-from dwh_jobs.job import AbstractJob, JobPorts, Outcome
+from dwh_jobs.job import AbstractJob, JobPorts
 from dwh_jobs.logs import configure, log
 from dwh_jobs.publisher import JobEventPublisher, open_publisher
 from dwh_jobs.publisher_config import PublisherConfig
@@ -49,14 +50,16 @@ def _run(factory: JobFactory, ports: JobPorts, arguments: JobArguments, context:
     raw: JsonObject = {}
     try:
         raw = read_config(arguments.config)
-        log("run_configured", config=raw, **_shown(arguments))
+        log("run_configured", config=raw, arguments=_shown(arguments))
         job = factory.create(context.job_name, raw, context)
         publisher = open_publisher(job.config.publisher, job.context, job.sink_base_path)
     except (ConfigRefusedError, BadArgumentsError) as error:
         sys.stderr.write(f"generic_entry: {error}\n")
         _report_refusal(error, raw, context, ports)
         return BAD_ARGUMENTS
-    return execute(job, publisher)
+    code = execute(job, publisher)
+    _leave_spark(failed=code != DONE)
+    return code
 
 
 def execute(job: AbstractJob[Any], publisher: JobEventPublisher) -> int:
@@ -67,22 +70,21 @@ def execute(job: AbstractJob[Any], publisher: JobEventPublisher) -> int:
         outcome = job.run()
     terminated = outcome.failure is not None and outcome.failure.type == Terminated.__name__
     publisher.publish(job_completed(outcome, job.clock.now()), hurried=terminated)
-    _leave_spark(outcome)
     return FAILED if outcome.failure else DONE
 
 
 def _report_refusal(error: Exception, raw: JsonObject, context: ExecutionContext, ports: JobPorts) -> None:
-    """A run that could not be configured failed, too; its event takes what can be read of the configuration."""
+    """A run that could not be configured failed, too; its event says what can be read of it."""
     outcome = refused(error, raw, context, ports.clock)
     try:
-        config = typed_config(PublisherConfig, dict(raw.get("publisher") or {}))
+        config = typed_config(PublisherConfig, raw.get("publisher") or {})
         publisher = open_publisher(config, context, outcome.sink_base_path)
-    except (ConfigRefusedError, TypeError, ValueError):
+    except ConfigRefusedError:
         publisher = open_publisher(PublisherConfig(), context, outcome.sink_base_path)
     publisher.publish(job_completed(outcome, ports.clock.now()))
 
 
-def _leave_spark(outcome: Outcome) -> None:
+def _leave_spark(*, failed: bool) -> None:
     """Stop Spark; a JVM that is gone already is no news at this point."""
     if "pyspark" not in sys.modules:
         return
@@ -92,7 +94,7 @@ def _leave_spark(outcome: Outcome) -> None:
     if session is None:
         return
     try:
-        if outcome.failure:
+        if failed:
             session.sparkContext.cancelAllJobs()
         session.stop()
     except Exception as error:  # noqa: BLE001 - the event is out, the exit code is known

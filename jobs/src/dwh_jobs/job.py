@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar, final
 
-from pyspark.sql import DataFrame, SparkSession
-
 from dwh_contracts.clock import Clock
 from dwh_contracts.events import QualityStatus
+from pyspark.sql import DataFrame, SparkSession
+
 from dwh_jobs.artifacts import ArtifactStore, open_store
 from dwh_jobs.config import JobConfig
 from dwh_jobs.context import ExecutionContext

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from dwh_contracts.canonical import JsonObject, canonical_json
 from dwh_contracts.times import format_time, parse_time
+
 from dwh_jobs.artifacts import ArtifactStore, Checksum, StoredFile
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.errors import InputMismatchError

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import JsonValue
-
 from dwh_contracts.arrays import to_array
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.times import format_time
+from pydantic import JsonValue
+
 from dwh_jobs.errors import InvariantError
 
 

@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import JsonValue
-
 from dwh_contracts.canonical import JsonObject, canonical_json
 from dwh_contracts.times import format_time
+from pydantic import JsonValue
+
 from dwh_jobs.artifacts import ArtifactStore, StoredObject
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.errors import PointerConflictError

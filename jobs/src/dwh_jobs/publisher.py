@@ -13,7 +13,9 @@ from pathlib import Path
 
 from dwh_contracts.attributes import attributes_of, subject_of
 from dwh_contracts.canonical import JsonObject, canonical_json
-from dwh_jobs.claims import LARGEST_EVENT, claim_check
+from dwh_contracts.claim_check import claim_check_message, needs_claim_check
+
+from dwh_jobs.artifacts import open_store
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.errors import ConfigRefusedError
 from dwh_jobs.logs import log
@@ -72,9 +74,17 @@ class JobEventPublisher:
 
     def _message(self, event: JsonObject) -> Message:
         body = canonical_json(event)
-        if len(body) > LARGEST_EVENT:
-            body = canonical_json(claim_check(event, body, self._data_folder))
+        if needs_claim_check(body):
+            uri = join(self._claims_folder(str(event["environment"])), f"{event['event_id']}.json")
+            open_store(uri).write(uri, body)
+            body = canonical_json(claim_check_message(event, uri, body))
         return Message(str(event["event_id"]), body.decode(), attributes_of(event), subject_of(event))
+
+    def _claims_folder(self, environment: str) -> str:
+        """Readers fetch from the environment's bucket only, or locally from a folder of its name."""
+        bucket = f"dwh-{environment}-data"
+        inside = is_s3(self._data_folder) or bucket in self._data_folder.split("/")
+        return join(self._data_folder, "_claims") if inside else join(self._data_folder, bucket, "_claims")
 
     def _keep(self, message: Message) -> tuple[Spool, str] | None:
         for spool in self._spools:

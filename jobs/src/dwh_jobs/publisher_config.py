@@ -19,7 +19,7 @@ class PublisherKind(StrEnum):
 
 
 class PublisherConfig(BaseModel):
-    """`topic_arn` falls back to `DWH_JOB_EVENTS_TOPIC_ARN`; without a kind it is SNS when a topic is known."""
+    """`topic_arn` falls back to `DWH_JOB_EVENTS_TOPIC_ARN`; the kind to SNS when a topic is known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

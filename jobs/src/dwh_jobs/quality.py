@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from dwh_contracts.events import QualityStatus
 from dwh_contracts.quality import drop_rate, level, worst
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DIGITS = 4
 
@@ -218,7 +217,7 @@ class QualityChecker:
                 )
         if not results:
             return QualityResult()
-        return QualityResult(worst([result.verdict.status for result in results]), True, tuple(results))  # noqa: FBT003
+        return QualityResult(worst([result.verdict.status for result in results]), True, tuple(results))
 
 
 def _evaluated(check: Check, facts: QualityFacts) -> Verdict | None:

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-
 HIDDEN = "***"
-_SECRET_NAME = (
-    r"(?:[A-Za-z0-9_-]*(?:password|passwd|secret|token|credential|private_?key|api_?key|access_?key))"
-)
-_NAME = re.compile(f"^{_SECRET_NAME}[A-Za-z0-9_-]*$", re.IGNORECASE)
+_NAMED = r"(?:[A-Za-z0-9_-]*(?:password|passwd|secret|token|credential|private_?key|api_?key|access_?key))"
+_NAME = re.compile(f"^{_NAMED}[A-Za-z0-9_-]*$", re.IGNORECASE)
 _IN_TEXT = (
     (
-        re.compile(rf"(?i)(\"?{_SECRET_NAME}[A-Za-z0-9_-]*\"?\s*[=:]\s*)(\"[^\"]*\"|[^\s,;&\"}}]+)"),
+        re.compile(rf"(?i)(\"?{_NAMED}[A-Za-z0-9_-]*\"?\s*[=:]\s*)(\"[^\"]*\"|[^\s,;&\"}}]+)"),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(\w+://[^\s/:@]+:)[^\s/@]+@"), rf"\1{HIDDEN}@"),

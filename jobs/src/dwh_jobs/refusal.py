@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
+
 from dwh_jobs.context import ExecutionContext
 from dwh_jobs.job import Failure, Outcome
 from dwh_jobs.metrics import JobMetrics

@@ -32,7 +32,7 @@ def resources_of(spark: SparkSession, context: ExecutionContext) -> dict[str, fl
 
 def published(resources: dict[str, float], seconds: float) -> dict[str, float]:
     """The shape of `metrics.resources` for a run of this duration; the DPU figure is an estimate."""
-    shown = {name: round(value, 3) for name, value in resources.items() if name != "dpu"}
+    shown = {name: _plain(value) for name, value in resources.items() if name != "dpu"}
     return shown | {"glue_dpu_seconds": round(resources.get("dpu", 0.0) * seconds, 1)}
 
 
@@ -41,3 +41,8 @@ def _gibibytes(text: str) -> float:
     if found is None:
         return 0.0
     return int(found.group(1)) * _GIBIBYTES[found.group(2) or "m"]
+
+
+def _plain(value: float) -> float:
+    """A whole number without a fraction, as people write it."""
+    return int(value) if value == int(value) else round(value, 3)

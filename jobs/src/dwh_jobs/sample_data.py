@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from dwh_contracts.times import format_time, parse_time
+
 from dwh_jobs.artifacts import open_store
 from dwh_jobs.cipher import KEY_VERSIONS, LARGEST_MSPID, NONCE_BYTES, seal
 from dwh_jobs.uris import as_uri, join

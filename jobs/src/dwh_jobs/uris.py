@@ -47,6 +47,6 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
 
 
 def folder_name(run_id: str) -> str:
-    """A run id as the name of a folder: itself, unless it holds characters that paths or globs read as their own."""
+    """A run id as a folder's name: itself, unless paths or globs give some of its characters a meaning."""
     safe = _UNSAFE.sub("_", run_id)
     return safe if safe == run_id else f"{safe}-{sha256(run_id.encode()).hexdigest()[:8]}"

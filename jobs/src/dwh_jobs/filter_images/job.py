@@ -6,10 +6,10 @@ another run was faster, the merge is done again on what that run published.
 
 from __future__ import annotations
 
+from dwh_contracts.canonical import JsonObject
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name everybody uses
 
-from dwh_contracts.canonical import JsonObject
 from dwh_jobs.errors import BaseMovedError
 from dwh_jobs.factory import job
 from dwh_jobs.filter_images.base import Base, data_files, data_records, read_base, read_input

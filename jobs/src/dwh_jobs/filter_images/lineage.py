@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.times import format_time, parse_time
+
 from dwh_jobs.errors import InputMismatchError
 from dwh_jobs.manifest import ReadManifest
 from dwh_jobs.window import Window

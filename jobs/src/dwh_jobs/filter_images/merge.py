@@ -46,7 +46,7 @@ def ranked(base: DataFrame, added: DataFrame, source_run_id: str) -> DataFrame:
 
 def _key() -> tuple[Column, Column]:
     """Kind and value of the first field that is present."""
-    kind, value = F.when(F.lit(False), F.lit("")), F.when(F.lit(False), F.lit(""))  # noqa: FBT003
+    kind, value = F.when(F.lit(False), F.lit("")), F.when(F.lit(False), F.lit(""))
     for name in KEY_KINDS:
         field = F.col(f"data.{name}")
         kind = kind.when(field.isNotNull(), name)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from dwh_contracts.arrays import to_array
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.times import format_time
+from pydantic import JsonValue
+
 from dwh_jobs.manifest import DROPPED, Category, Staged
 from dwh_jobs.transform_images.counts import RunCounts
 from dwh_jobs.transform_images.rows import CORRUPT, NULL_DATA, NULL_EVENT_TIME, UNDECRYPTABLE
@@ -53,12 +55,12 @@ def _event_times(counts: RunCounts) -> JsonObject:
     }
 
 
-def _data_types(counts: RunCounts) -> list[JsonObject]:
+def _data_types(counts: RunCounts) -> list[JsonValue]:
     by_name: JsonObject = {
         kind.name: {"records": kind.records, "dropped": kind.dropped, "images": kind.images}
         for kind in counts.types
     }
-    return to_array(by_name, "name")
+    return list(to_array(by_name, "name"))
 
 
 def _load(counts: RunCounts, staged: Staged, write_seconds: float) -> JsonObject:

@@ -62,7 +62,7 @@ def parse(lines: DataFrame) -> DataFrame:
         F.col("parsed._corrupt").isNotNull()
         | F.col("parsed.end").isNull()
         | F.col("parsed.row").isNull()
-        | F.coalesce(values != 1, F.lit(True))  # noqa: FBT003
+        | F.coalesce(values != 1, F.lit(True))
         | F.col("text").contains("\ufffd")
     )
     return parsed.select(*lines.columns, F.col("parsed.row").alias("row"), corrupt.alias("corrupt"))

@@ -11,7 +11,9 @@ import sys
 import typer
 from dwh_local.errors import LocalError, NotReady
 
-from dwh_cli import local
+from dwh_cli import approvals, local, stores
+from dwh_cli.emit import emit
+from dwh_cli.exits import Ended
 
 app = typer.Typer(
     name="dwh",
@@ -21,12 +23,18 @@ app = typer.Typer(
     help="Job events, alerts, approvals and triggers of the warehouse.",
 )
 app.add_typer(local.app, name="local")
+app.add_typer(stores.runs, name="runs")
+app.add_typer(approvals.app, name="approvals")
+for verb in (stores.bootstrap, emit, stores.trace, stores.why):
+    app.command()(verb)
 
 
 def main() -> None:
     """Entry point of the console script."""
     try:
         app()
+    except Ended as error:
+        _fail(error, error.code)
     except NotReady as error:
         _fail(error, 3)
     except LocalError as error:

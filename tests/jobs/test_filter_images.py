@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def the_set(lab: Lab, dataset: str = "filtered") -> list[str]:
 def test_any_order_and_any_repetition_give_one_set_with_its_lineage(lab: Lab) -> None:
     runs = transformed(lab)
     sets = []
-    for number, order in enumerate([*list(permutations(range(3)))[::3], (0, 1, 2, 1, 0)]):
+    for number, order in enumerate([(0, 1, 2), (2, 0, 1, 0)]):
         config = lab.config("filter_images", loader_config={"path": f"{lab.uri}/filtered{number}"})
         for step, run in enumerate(order):
             event = merge(lab, runs[run], f"f{number}-{step}", config=config)

@@ -10,13 +10,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
-from datetime import datetime
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
 import httpx
-from dwh_contracts.times import parse_time
 
 from dwh_local.aws import client_environment, inherited
 from dwh_local.errors import LocalError
@@ -76,6 +76,17 @@ def ensure_database(place: Checkout) -> None:
     partial.rename(target)
 
 
+def release_dispatcher(place: Checkout) -> None:
+    """End the dispatcher's runs of an earlier scheduler, while none runs: a retry would come late."""
+    with closing(sqlite3.connect(place.airflow_home / "airflow.db")) as database, database:
+        for table in ("task_instance", "dag_run"):
+            database.execute(
+                f"UPDATE {table} SET state = 'failed' WHERE dag_id = ? "  # noqa: S608 - two fixed names
+                "AND (state IS NULL OR state NOT IN ('success', 'failed', 'skipped', 'upstream_failed'))",
+                (DISPATCHER,),
+            )
+
+
 def healthy(url: str) -> bool:
     """Whether API server, scheduler and parser work."""
     try:
@@ -89,22 +100,12 @@ def dispatching(url: str) -> bool:
     """Whether the dispatcher waits for messages."""
     try:
         with AirflowApi(url) as api:
-            return any(
-                run["state"] == "running"
-                and api.task_state(DISPATCHER, str(run["dag_run_id"]), "receive") == "running"
-                for run in api.dag_runs(DISPATCHER, limit=3)
-            )
+            active = [
+                str(r["dag_run_id"]) for r in api.dag_runs(DISPATCHER, limit=3) if r["state"] == "running"
+            ]
+            return any(api.task_state(DISPATCHER, run_id, "receive") == "running" for run_id in active)
     except (httpx.HTTPError, ValueError):
         return False
-
-
-def give_up_runs(url: str, before: datetime) -> None:
-    """End the dispatcher's runs of an earlier scheduler: the next one starts at once instead of a late retry."""
-    with AirflowApi(url) as api:
-        for run in api.dag_runs(DISPATCHER, limit=3):
-            started = run["start_date"]
-            if run["state"] in {"running", "queued"} and (not started or parse_time(str(started)) < before):
-                api.end_run(DISPATCHER, str(run["dag_run_id"]))
 
 
 def stop_leftovers(place: Checkout) -> None:
@@ -143,11 +144,6 @@ class AirflowApi:
         found = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")["state"]
         return None if found is None else str(found)
 
-    def end_run(self, dag_id: str, run_id: str) -> None:
-        """Mark a run, and what runs in it, as failed."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
-        self._client.patch(path, params={"update_mask": "state"}, json={"state": "failed"}).raise_for_status()
-
     def dag_runs(self, dag_id: str, limit: int = 100) -> list[dict[str, object]]:
         """Runs of a DAG, newest first."""
         runs = self.get(f"/dags/{dag_id}/dagRuns", limit=limit, order_by="-id")["dag_runs"]
@@ -159,7 +155,7 @@ class AirflowApi:
 def _database(home: Path) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=30",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__FERNET_KEY": "",
     }
@@ -216,5 +212,7 @@ def _migrate(place: Checkout, template: Path) -> None:
         raise LocalError(
             f"`airflow db migrate` failed: {' '.join((answer.stderr or answer.stdout).splitlines()[-1:])}"
         )
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
+        database.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers no longer block the scheduler
     (home / "airflow.db").rename(template)
     shutil.rmtree(home)

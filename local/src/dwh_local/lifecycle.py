@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 
-from dwh_contracts.clock import SystemClock
 from dwh_eventstore.bootstrap import bootstrap
 from dwh_eventstore.settings import StoreSettings
 
@@ -150,17 +149,16 @@ class _Start:
 
     def _airflow(self, aws: Future[None]) -> None:
         airflow.ensure_database(self.system.place)
+        if self.supervisor.state("airflow-scheduler") != RUNNING:
+            airflow.release_dispatcher(self.system.place)
         for name in AIRFLOW:
             if name != "airflow-scheduler":
                 self.supervisor.start(name)
         aws.result()
-        began, fresh = SystemClock().now(), self.supervisor.state("airflow-scheduler") != RUNNING
         self.supervisor.start("airflow-scheduler")
         url = self.system.url("airflow")
         with self.progress.part("airflow"):
             self._await(AIRFLOW, lambda: airflow.healthy(url), every_seconds=0.5)
-        if fresh:
-            airflow.give_up_runs(url, began)
         with self.progress.part(airflow.DISPATCHER, "waits for messages"):
             self._await(AIRFLOW, lambda: airflow.dispatching(url), every_seconds=0.5)
 

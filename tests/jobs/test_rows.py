@@ -164,3 +164,16 @@ def _of(processor: str) -> str:
     row = json.loads(GOOD)
     row["__meta__"]["savedproject"]["processor"] = processor
     return json.dumps(row)
+
+
+def test_both_vectorised_forms_of_the_cipher_give_the_same_rows(lab: Lab) -> None:
+    lab.sample(rows=20, undecryptable=0.2)
+    found = [
+        lab.run(job_run_id=udf, config=lab.config("transform_images", udf=udf, quality={}))
+        for udf in ("arrow", "pandas")
+    ]
+    assert [event["error"] for event in found] == [None, None]
+    arrow, pandas = (
+        [lab.rows(event, name) for name in ("nautilus", "savedproject", "dropped")] for event in found
+    )
+    assert arrow == pandas

@@ -80,9 +80,11 @@ class Alerts:
             {"event_type": "approval_decision"},
         )
 
-    def received(self):
+    def received(self, wait_seconds=0):
         """Messages that have come out of the two alert topics since the last look."""
-        answer = self.sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10)
+        answer = self.sqs.receive_message(
+            QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
+        )
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     async def messages(self, count, seconds=40):

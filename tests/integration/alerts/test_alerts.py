@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,15 @@ async def test_killed_between_state_and_effect_it_tells_exactly_once(alerts, aft
     assert await alerts.facts() == [("incident_transition", "done"), ("notification_sent", outcome)]
     assert await alerts.store.effects.find({"kind": "incident", "state": "pending"}) == []
     assert alerts.stop() == 0
+
+
+async def test_at_rest_an_alert_is_published_within_one_and_a_half_seconds(alerts, record_property):
+    alerts.start()
+    await alerts.emit(alerts.a_run("YELLOW", job_name="warm_up", job_run_id="run-1"))
+    await alerts.messages(1)
+    began = time.monotonic()
+    await alerts.emit(alerts.a_run("RED", job_run_id="run-1"))
+    assert alerts.received(wait_seconds=10)
+    took = time.monotonic() - began
+    record_property("emit_to_alert_seconds", round(took, 3))
+    assert took < 1.5

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dwh_alerts.consume import Consumer
 from dwh_alerts.decide import RING_SIZE
-from dwh_alerts.effects import Heads, Outbox, head_key
-from dwh_alerts.routes import Routes
+from dwh_alerts.effects import Heads, OpenIncidents, Outbox, head_key
+from dwh_alerts.routes import Routes, Severity
 from dwh_alerts.sinks import DecideLinks, Deliveries, SnsSink
+from dwh_contracts import ids
 from dwh_contracts.alerts import AlertMessage
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock, ManualClock, SystemClock
@@ -19,11 +20,12 @@ from dwh_contracts.event_ids import expected_event_id
 from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.testing import a_job_event, an_approval_decision
 from dwh_contracts.times import format_time
-from dwh_eventstore import MemoryBackend, Store, memory_store
+from dwh_eventstore import MemoryBackend, Store, StoreUnavailable, memory_store
 from dwh_runtime.aws import AwsRefused, AwsUnavailable
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import Origin
 from dwh_runtime.links import LinkContent, LinkSigner
+from dwh_runtime.metrics import OPEN_INCIDENTS
 from dwh_runtime.outcomes import Retry
 from dwh_runtime.testing import MemoryAws
 
@@ -256,6 +258,54 @@ async def test_death_after_the_message_before_its_fact_sends_nothing_again(
     assert await successor.heads.unfinished() == []
 
 
+async def test_a_head_that_cannot_be_read_or_sent_does_not_hold_up_the_others(
+    line: Line, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = {"kind": "incident", "state": "pending", "created_at": format_time(NOW)}
+    assert await line.store.effects.create("incident|unreadable", {**pending, "ring": 5})
+    fact = {"event_id": "f" * 32, "event_type": "no_fact"}
+    unsendable = {**pending, "incident_key": "dev/other/quality", "facts": [fact]}
+    assert await line.store.effects.create("incident|unsendable", unsendable)
+    line.aws.topics.failures = [AwsUnavailable("away")]
+    await line.on(finished("RED"))
+    clock.advance(31)
+    await line.outbox.finish()
+    assert line.told == [("critical", "opened", True)]
+
+
+async def test_while_the_store_is_away_the_timer_says_so(
+    line: Line, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(events: Sequence[Event]) -> None:
+        raise StoreUnavailable("nobody at http://127.0.0.1:9201")
+
+    monkeypatch.setattr(line.outbox, "_record", away)
+    with pytest.raises(StoreUnavailable):
+        await line.on(finished("RED"))
+    clock.advance(3)
+    with pytest.raises(StoreUnavailable):
+        await line.outbox.finish()
+    monkeypatch.undo()
+
+
+async def test_what_is_open_is_counted_by_severity(line: Line, clock: ManualClock) -> None:
+    counted = OpenIncidents(line.store.read_models, clock)
+    await line.on(finished("RED"))
+    await line.on(finished("FAILED", "run-2", at=NOW + timedelta(seconds=1)))
+    await counted.show()
+    assert open_incidents() == {"critical": 2, "warning": 0, "info": 0}
+    await line.on(finished("GREEN", "run-3", at=NOW + timedelta(seconds=2)))
+    await counted.show()
+    assert open_incidents()["critical"] == 2, "a look each 15 s is enough"
+    clock.advance(15)
+    await counted.show()
+    assert open_incidents() == {"critical": 0, "warning": 0, "info": 0}
+
+
+def open_incidents() -> dict[str, float]:
+    return {str(severity): OPEN_INCIDENTS.labels("alerts", severity)._value.get() for severity in Severity}
+
+
 # --- sinks ----------------------------------------------------------------------------------------------
 
 
@@ -375,10 +425,13 @@ async def test_a_forged_event_id_does_not_make_a_decision_the_accepted_one(line:
     assert (await line.incident())["state"] == "open"
 
 
-async def test_a_decision_with_a_verdict_is_acknowledged_without_effect(line: Line) -> None:
+@pytest.mark.parametrize("outcome", ["vote", "refused"])
+async def test_a_decision_with_a_verdict_is_acknowledged_without_effect(line: Line, outcome: str) -> None:
     await line.on(finished("RED"))
     event = decided()
-    assert await line.store.decisions.create(f"verdict|{event.event_id}", {"outcome": "vote"})
+    refused_id = ids.approval_refused_id("dev", event.content_hash)
+    judged = event.event_id if outcome == "vote" else refused_id
+    assert await line.store.decisions.create(f"verdict|{judged}", {"outcome": outcome})
     await line.on(event)
     assert (await line.incident())["state"] == "open"
 

@@ -11,7 +11,7 @@ from dwh_runtime.links import LinkSigner, parse_keys
 from dwh_runtime.service import Service, instance_name
 
 from dwh_alerts.consume import Consumer, Deps, subscribe
-from dwh_alerts.effects import Heads, Outbox, Record
+from dwh_alerts.effects import Heads, OpenIncidents, Outbox, Record
 from dwh_alerts.routes import Routes
 from dwh_alerts.settings import SERVICE, Settings
 from dwh_alerts.sinks import DecideLinks, Deliveries, Sink, SnsSink
@@ -50,7 +50,13 @@ async def build(
     )
     heads = Heads(store.effects, store.events, Routes(console_url=settings.console_url), clock)
     outbox = Outbox(heads, record or store.record, deliveries, clock)
-    timer = LeasedTimer("alerts-timer", store.leases, owner, clock, outbox.finish)
+    counted = OpenIncidents(store.read_models, clock)
+
+    async def tick() -> None:
+        await outbox.finish()
+        await counted.show()
+
+    timer = LeasedTimer("alerts-timer", store.leases, owner, clock, tick)
     subscribe(broker, Deps(settings, intake, Consumer(store.decisions, heads, outbox).on_event))
     return Service(
         settings,

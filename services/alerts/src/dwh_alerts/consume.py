@@ -11,6 +11,7 @@ from typing import Protocol
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.event_ids import expected_event_id
 from dwh_contracts.events import JobCompleted
+from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import Event, event_from_body
 from dwh_eventstore import Documents
 from dwh_runtime.broker import subscription
@@ -66,14 +67,17 @@ class Consumer:
         if event.event_type not in {"approval_decision", "approval_expired"}:
             return ()
         run_key = f"{event.environment}|{event.job_name}|{event.job_run_id}|{event.attempt}"
-        # Anyone may put a message on the topic: a decision is known by the id its content has.
+        # Anyone may put a message on the topic: a decision is known by the id its content has, and a
+        # refused one under an id that no honest decision can have.
         event_id = expected_event_id(event.body)
+        refused_id = approval_refused_id(event.environment, event.content_hash)
         claim = await self.decisions.get(f"decision|{run_key}")
         if claim is not None:
             accepted = _accepted(claim.body)
             return signals_of_decision(accepted) if accepted.event_id == event_id else ()
-        if await self.decisions.get(f"verdict|{event_id}") is not None:
-            return ()
+        for judged in (event_id, refused_id):
+            if await self.decisions.get(f"verdict|{judged}") is not None:
+                return ()
         raise Retry(f"no accepted decision on {run_key} yet")
 
 

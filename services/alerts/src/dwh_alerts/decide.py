@@ -17,6 +17,7 @@ from dwh_contracts.times import parse_time
 
 from dwh_alerts.incident import (
     Cause,
+    CausedBy,
     Clear,
     Decided,
     Delivery,
@@ -126,15 +127,10 @@ HOLDS: Mapping[Condition, Callable[[JobCompleted], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What one event says about one incident key; its event id makes a second copy a no-op."""
+    """What one event says about one family of its job; the event's id makes a second copy a no-op."""
 
-    environment: str
-    job_name: str
     family: str
-    job_run_id: str
-    attempt: int
-    event_id: str
-    timestamp: datetime
+    cause: CausedBy
     raised: Cause | None = None
     clears: tuple[str, ...] = ()
     window_end: datetime | None = None
@@ -143,7 +139,9 @@ class Signal:
     @property
     def incident_key(self) -> str:
         """`<environment>/<job_name>/<family>`, ASCII."""
-        return "/".join(quote(part, safe="") for part in (self.environment, self.job_name, self.family))
+        return "/".join(
+            quote(part, safe="") for part in (self.cause.environment, self.cause.job_name, self.family)
+        )
 
 
 def signals_of_run(event: Event, run: JobCompleted) -> tuple[Signal, ...]:
@@ -155,21 +153,15 @@ def signals_of_run(event: Event, run: JobCompleted) -> tuple[Signal, ...]:
             raised.setdefault(rule.family, rule)
         if HOLDS[rule.cleared_when](run):
             cleared.setdefault(rule.family, []).append(rule.name)
-    families = dict.fromkeys([*raised, *cleared])
     return tuple(
         Signal(
-            environment=event.environment,
-            job_name=run.job_name,
             family=family,
-            job_run_id=run.job_run_id,
-            attempt=run.attempt,
-            event_id=event.event_id,
-            timestamp=event.timestamp,
+            cause=caused_by(event),
             raised=_cause(event, run, raised[family]) if family in raised else None,
             clears=tuple(cleared.get(family, ())),
             window_end=_moment(run.metrics.end_date),
         )
-        for family in families
+        for family in dict.fromkeys([*raised, *cleared])
     )
 
 
@@ -183,17 +175,19 @@ def signals_of_decision(accepted: Event) -> tuple[Signal, ...]:
         decided_by=str(accepted.body["decided_by"]),
     )
     return tuple(
-        Signal(
-            environment=accepted.environment,
-            job_name=accepted.job_name,
-            family=family,
-            job_run_id=accepted.job_run_id,
-            attempt=accepted.attempt,
-            event_id=accepted.event_id,
-            timestamp=accepted.timestamp,
-            decided=decided,
-        )
-        for family in DECIDED_FAMILIES
+        Signal(family=family, cause=caused_by(accepted), decided=decided) for family in DECIDED_FAMILIES
+    )
+
+
+def caused_by(event: Event) -> CausedBy:
+    """The event as facts, messages and links name it."""
+    return CausedBy(
+        environment=event.environment,
+        job_name=event.job_name,
+        job_run_id=event.job_run_id,
+        attempt=event.attempt,
+        event_id=event.event_id,
+        timestamp=event.timestamp,
     )
 
 
@@ -239,7 +233,7 @@ def apply(head: Head, signal: Signal, *, now: datetime, routes: Routes) -> Step:
     A copy of an applied signal changes nothing. A raise that a known clear or decision covers is born
     closed and tells nobody. An event older than 48 h changes the incident and tells nobody either.
     """
-    if signal.event_id in head.ring:
+    if signal.cause.event_id in head.ring:
         return Step(head)
     head = _remembered(head, signal)
     raised = _judged(signal.raised, head) if signal.raised else None
@@ -257,7 +251,7 @@ def apply(head: Head, signal: Signal, *, now: datetime, routes: Routes) -> Step:
             rev=incident.rev + 1,
             sink=sink,
             transition=transition,
-            outcome=Outcome.SKIPPED_STALE if now - signal.timestamp > STALE_AFTER else Outcome.PLANNED,
+            outcome=Outcome.SKIPPED_STALE if now - signal.cause.timestamp > STALE_AFTER else Outcome.PLANNED,
             suppressed=incident.suppressed,
         )
         for sink in _sinks(transition, raised, told_before, routes)
@@ -271,12 +265,14 @@ def apply(head: Head, signal: Signal, *, now: datetime, routes: Routes) -> Step:
 
 
 def _remembered(head: Head, signal: Signal) -> Head:
-    clear = Clear(event_id=signal.event_id, timestamp=signal.timestamp, window_end=signal.window_end)
+    clear = Clear(
+        event_id=signal.cause.event_id, timestamp=signal.cause.timestamp, window_end=signal.window_end
+    )
     clears = {rule: with_clear(head.clears.get(rule, ()), clear) for rule in signal.clears}
     decided = (*head.decided, signal.decided) if signal.decided else head.decided
     return head.model_copy(
         update={
-            "ring": (*head.ring, signal.event_id)[-RING_SIZE:],
+            "ring": (*head.ring, signal.cause.event_id)[-RING_SIZE:],
             "clears": {**head.clears, **clears},
             "decided": decided[-DECIDED_KEPT:],
         }
@@ -317,14 +313,14 @@ def _episode(head: Head, signal: Signal, raised: Cause | None, now: datetime) ->
 
 
 def _begun(signal: Signal, *, episode: int, now: datetime) -> Incident:
-    key = signal.incident_key
+    key, cause = signal.incident_key, signal.cause
     return Incident(
-        incident_id=ids.incident_id(signal.environment, key, episode),
+        incident_id=ids.incident_id(cause.environment, key, episode),
         incident_key=key,
         dedup_key=dedup_key(key, episode),
         episode=episode,
-        environment=signal.environment,
-        job_name=signal.job_name,
+        environment=cause.environment,
+        job_name=cause.job_name,
         family=signal.family,
         state=State.OPEN,
         severity=Severity.INFO,

@@ -6,6 +6,7 @@ dies later is finished from the head by the timer. Every write is a create or a 
 """
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -15,16 +16,17 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.events import JobCompleted
 from dwh_contracts.parse import Event, event_from_body
-from dwh_eventstore import Documents, EventLog, Versioned
+from dwh_eventstore import Documents, EventLog, ReadModels, StoreUnavailable, Versioned
 from dwh_runtime.logging import get_logger
+from dwh_runtime.metrics import OPEN_INCIDENTS
 from dwh_runtime.outcomes import Retry
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from dwh_alerts import metrics
 from dwh_alerts.decide import RING_SIZE, Signal, Step, apply
-from dwh_alerts.incident import CausedBy, Delivery, Head, Incident, Outcome, Outgoing, Said, Transition
+from dwh_alerts.incident import Delivery, Head, Incident, Outcome, Outgoing, Said, State, Transition
 from dwh_alerts.render import announcement, closing, dumped
-from dwh_alerts.routes import Routes
+from dwh_alerts.routes import Routes, Severity
 from dwh_alerts.settings import SERVICE
 from dwh_alerts.sinks import Deliveries, notification_fact
 
@@ -34,6 +36,8 @@ CAS_ATTEMPTS = 20
 CAS_JITTER_SECONDS = 0.05
 TIMER_GRACE = timedelta(seconds=2)
 TIMER_HEADS = 200
+COUNT_SECONDS = 15.0
+COUNTED_INCIDENTS = 1_000
 
 Record = Callable[[Sequence[Event]], Awaitable[object]]
 """`Store.record`: append, then fold."""
@@ -82,7 +86,13 @@ class Heads:
     async def unfinished(self) -> list[tuple[str, Head]]:
         """Heads with facts or messages still to go out."""
         found = await self._documents.find({"kind": "incident", "state": "pending"}, limit=TIMER_HEADS)
-        return [(stored.key, head_of(stored)) for stored in found]
+        heads = []
+        for stored in found:
+            try:
+                heads.append((stored.key, head_of(stored)))
+            except ValidationError as error:
+                log.error("head_not_readable", head=stored.key, error=str(error))
+        return heads
 
     async def forget(self, key: str, done: set[str]) -> None:
         """Take facts (by event id) and messages (by effect key) that are done out of a head."""
@@ -112,13 +122,13 @@ class Heads:
         return written
 
     async def _applied(self, head: Head, signal: Signal) -> bool:
-        if signal.event_id in head.ring:
+        if signal.cause.event_id in head.ring:
             return True
         if len(head.ring) < RING_SIZE or signal.raised is None:
             return False
         # A full ring forgets; the store does not. A clear may be applied twice without a difference.
         known = await self._events.find(
-            "effect", {"event_type": "incident_transition", "input_event_id": signal.event_id}
+            "effect", {"event_type": "incident_transition", "input_event_id": signal.cause.event_id}
         )
         return any(_incident_key(each) == signal.incident_key for each in known)
 
@@ -148,8 +158,10 @@ class Outbox:
                 continue  # its handler is still at it
             try:
                 await self._flush(key, head)
-            except Retry as retry:
-                log.info("head_not_finished", head=key, why=retry.why)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                log.error("head_not_finished", head=key, error=str(error), exc_info=error)
         metrics.TIMER_LAST_RUN.labels(SERVICE).set(self._clock.now().timestamp())
 
     async def _flush(self, key: str, head: Head) -> None:
@@ -181,6 +193,27 @@ class Outbox:
             metrics.NOTIFICATIONS_PENDING_AGE_SECONDS.labels(SERVICE, sink).set(age)
 
 
+class OpenIncidents:
+    """How many incidents are not resolved, by severity; counted anew each 15 s."""
+
+    def __init__(self, read_models: ReadModels, clock: Clock) -> None:
+        self._read_models = read_models
+        self._clock = clock
+        self._due = clock.monotonic()
+
+    async def show(self) -> None:
+        """Count if it is time; more than 1,000 are shown as 1,000."""
+        if self._clock.monotonic() < self._due:
+            return
+        self._due = self._clock.monotonic() + COUNT_SECONDS
+        page = await self._read_models.search(
+            "job-alerts", {"state": [State.OPEN.value, State.ACKNOWLEDGED.value]}, limit=COUNTED_INCIDENTS
+        )
+        found = Counter(str(incident["severity"]) for incident in page.items)
+        for severity in Severity:
+            OPEN_INCIDENTS.labels(SERVICE, severity.value).set(found[severity.value])
+
+
 # --- what a step leaves to be done --------------------------------------------------------------------
 
 
@@ -202,7 +235,7 @@ def planned(step: Step, signal: Signal, run: JobCompleted | None, *, now: dateti
             incident_id=incident.incident_id,
             delivery=delivery,
             said=said,
-            caused_by=cause_of(signal),
+            caused_by=signal.cause,
         )
         for delivery in to_send
         if said is not None
@@ -233,7 +266,7 @@ def _said(
         message = announcement(run, incident, raised, delivery, links)
         return Said(
             message=dumped(message),
-            run=cause_of(signal),
+            run=signal.cause,
             artifacts_manifest_sha256=manifest.sha256 if manifest else None,
         )
     if before is None:
@@ -249,10 +282,10 @@ def transition_fact(incident: Incident, transition: Transition, signal: Signal, 
         {name: document[name] for name in ("environment", "job_name", "incident_id", "rev")},
         transition=transition.value,
         timestamp=now,
-        now=max(now, signal.timestamp),
-        cause=cause_of(signal).model_dump(mode="json"),
+        now=max(now, signal.cause.timestamp),
+        cause=signal.cause.model_dump(mode="json"),
         service=SERVICE,
-        input_event_id=signal.event_id,
+        input_event_id=signal.cause.event_id,
     )
     return body | {"incident": document}
 
@@ -262,22 +295,10 @@ def skipped_fact(incident: Incident, delivery: Delivery, signal: Signal, now: da
     return notification_fact(
         incident.incident_id,
         delivery,
-        cause_of(signal),
+        signal.cause,
         step="skipped",
         outcome="skipped_stale",
         timestamp=now,
-    )
-
-
-def cause_of(signal: Signal) -> CausedBy:
-    """The event behind a signal, as facts name it."""
-    return CausedBy(
-        environment=signal.environment,
-        job_name=signal.job_name,
-        job_run_id=signal.job_run_id,
-        attempt=signal.attempt,
-        event_id=signal.event_id,
-        timestamp=signal.timestamp,
     )
 
 

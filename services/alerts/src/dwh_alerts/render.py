@@ -75,7 +75,11 @@ def closing(announced: AlertMessage, incident: Incident, delivery: Delivery, sig
     """Say that what was announced is over, and what ended it."""
     said = dumped(announced) | _standing(incident, delivery)
     decided = signal.decided
-    end = f"{decided.decision} by {decided.decided_by}" if decided else f"cleared by run {signal.job_run_id}"
+    end = (
+        f"{decided.decision} by {decided.decided_by}"
+        if decided
+        else f"cleared by run {signal.cause.job_run_id}"
+    )
     said["title"] = plain(f"{RULE[announced.rule].title}, {end}", TEXT_CHARACTERS)
     return AlertMessage.model_validate(said)
 

@@ -82,7 +82,11 @@ def trace(system: System, run: DemoRun) -> str:
     """What `dwh trace` prints about the run."""
     dwh = str(system.place.bin("workspace") / "dwh")
     answer = subprocess.run(
-        [dwh, "trace", run.run_id], env=inherited() | _slot(), capture_output=True, text=True, check=False
+        [dwh, "trace", run.run_id],
+        env=inherited() | _slot() | {"COLUMNS": "150"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if answer.returncode != 0:
         raise StepFailed(f"step failed: dwh trace {run.run_id}: {answer.stderr.strip()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -38,10 +39,11 @@ def committed_sums(line: str) -> dict[str, str]:
     return {name: digest for digest, name in (row.split() for row in text.splitlines())}
 
 
-def ensure_jars(checkout: Checkout, java: Java, line: str) -> list[Path]:
+def ensure_jars(checkout: Checkout, java: Java, line: str, say: Callable[[str], None]) -> list[Path]:
     """The verified jars of a line, downloaded if they are not there yet (about a minute, once)."""
     directory = checkout.cache / "opensearch" / LINES[line].runner / "jars"
     if not directory.is_dir():
+        say(f"downloading OpenSearch {LINES[line].runner} (once, about a minute)")
         _download(checkout, java, LINES[line], directory)
     return verified(directory, committed_sums(line))
 

@@ -50,7 +50,7 @@ def up(system: System, progress: Progress, *, with_airflow: bool = True, with_se
     """Start what is wanted and return when all of it is ready."""
     wanted = _wanted(system, with_airflow=with_airflow, with_services=with_services)
     with progress.part("jars and archive", "verified"):
-        installation = opensearch.install(system.place)
+        installation = opensearch.install(system.place, say=progress.say)
     listed = programs(system, installation)
     supervisor = Supervisor(system.place)
     running = _running(supervisor)

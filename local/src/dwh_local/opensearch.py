@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,17 +73,23 @@ def cluster_name(directory: Path) -> str:
     return f"dwh-{hashlib.sha256(str(directory).encode()).hexdigest()[:12]}"
 
 
-def install(place: Checkout | None = None, line: str | None = None) -> Installation:
-    """Jars and class archive of a line (default: the one that fits the Java found), made on first use."""
+def install(
+    place: Checkout | None = None, line: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Installation:
+    """Jars and class archive of a line (default: the one that fits the Java found), made on first use.
+
+    `say` hears of what takes long, before it is done.
+    """
     place, java = place or checkout(), find_java()
     line = line or line_for(java)
     with _locked(place.cache / "opensearch.lock"):
-        jars = ensure_jars(place, java, line)
+        jars = ensure_jars(place, java, line, say)
         identity = "\n".join([java.build, *(str(jar) for jar in jars)])
         name = hashlib.sha256(identity.encode()).hexdigest()[:12]
         archive = jars[0].parents[1] / f"classes-{name}.jsa"
         installation = Installation(java, jars, archive)
         if not archive.exists():
+            say("making the class archive of the OpenSearch node (once, about 20 s)")
             _make_archive(installation)
     return installation
 

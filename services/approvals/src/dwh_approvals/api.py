@@ -141,6 +141,7 @@ def _decided(ruling: Ruling) -> JsonObject:
 def _approval_routes(router: APIRouter, store: Store, desk: Desk, cursors: Cursors) -> None:
     @router.get("/approvals")
     async def list_approvals(
+        request: Request,
         response: Response,
         status: Status = "pending",
         job_name: str | None = None,
@@ -159,7 +160,7 @@ def _approval_routes(router: APIRouter, store: Store, desk: Desk, cursors: Curso
             limit=limit,
             after=_position(cursors, cursor, bound),
         )
-        return _page(page, cursors, bound, response)
+        return _page(page, cursors, bound, request, response)
 
     @router.get("/approvals/{job_name}/{job_run_id}")
     async def show_approval(
@@ -175,6 +176,7 @@ def _approval_routes(router: APIRouter, store: Store, desk: Desk, cursors: Curso
 def _run_routes(router: APIRouter, store: Store, desk: Desk, cursors: Cursors) -> None:
     @router.get("/runs")
     async def list_runs(
+        request: Request,
         response: Response,
         job_name: str | None = None,
         status: str | None = None,
@@ -192,7 +194,7 @@ def _run_routes(router: APIRouter, store: Store, desk: Desk, cursors: Cursors) -
             limit=limit,
             after=_position(cursors, cursor, bound),
         )
-        return _page(page, cursors, bound, response)
+        return _page(page, cursors, bound, request, response)
 
     @router.get("/runs/{job_name}/{job_run_id}")
     async def show_run(
@@ -230,8 +232,9 @@ def _position(cursors: Cursors, cursor: str | None, bound: list[Any]) -> list[An
     return position
 
 
-def _page(page: Page, cursors: Cursors, bound: list[Any], response: Response) -> JsonObject:
+def _page(page: Page, cursors: Cursors, bound: list[Any], request: Request, response: Response) -> JsonObject:
     following = cursors.after(page.after, bound)
     if following is not None:
-        response.headers["Link"] = f'<?cursor={following}>; rel="next"'
+        address = request.url.include_query_params(cursor=following)
+        response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
     return {"items": [*page.items], "next_cursor": following}

@@ -170,9 +170,9 @@ def _unseen(proposal: Proposal, head: Head, policy: Approval) -> Verdict | None:
 def _pending(proposal: Proposal, head: Head) -> Verdict:
     if proposal.decision is Decision.REJECTED:
         return Verdict(Kind.ACCEPT, voters=(proposal.person.decided_by,))
-    voters = [vote.voter for vote in head.votes]
-    if proposal.person.principal in voters:
-        return Verdict(Kind.VOTED, why=f"{len(voters)} of {head.required} votes")
+    voters = {vote.voter for vote in head.votes} | {str(vote.event["event_id"]) for vote in head.votes}
+    if not voters.isdisjoint({proposal.person.principal, proposal.event_id}):
+        return Verdict(Kind.VOTED, why=f"{len(head.votes)} of {head.required} votes")
     names = [str(vote.event["decided_by"]) for vote in head.votes] + [proposal.person.decided_by]
     if len(names) >= head.required:
         return Verdict(Kind.ACCEPT, voters=names)

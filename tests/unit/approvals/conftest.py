@@ -40,6 +40,11 @@ class Line:
     expiry: Expiry
     ledger: object
     app: object
+    backend: MemoryBackend
+
+    async def replica(self, **approval):
+        """Another one over the same store, topic and clock."""
+        return await make_line(self.backend, self.aws, self.clock, **approval)
 
     def client(self, user=None, **headers):
         if user is not None:
@@ -115,12 +120,12 @@ def settings(**over):
 
 async def make_line(backend=None, aws=None, clock=None, **approval):
     clock = clock or ManualClock(NOW)
-    aws = aws or MemoryAws()
+    aws, backend = aws or MemoryAws(), backend or MemoryBackend()
     aws.objects.stored[CONFIG_URI] = config(**approval)
-    store = memory_store("local", clock, service="approvals", backend=backend or MemoryBackend())
+    store = memory_store("local", clock, service="approvals", backend=backend)
     parts = compose(settings(), store=store, aws=aws, clock=clock)
     await parts.configs.refresh()
-    return Line(store, aws, clock, parts.consumer, parts.expiry, parts.ledger, parts.app)
+    return Line(store, aws, clock, parts.consumer, parts.expiry, parts.ledger, parts.app, backend)
 
 
 @pytest.fixture

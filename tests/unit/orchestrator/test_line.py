@@ -9,12 +9,12 @@ from dwh_contracts.clock import ManualClock
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.testing import a_job_event, an_approval_decision
 from dwh_eventstore import memory_store
-from dwh_orchestrator.config_source import ConfigMissing, ConfigSource
 from dwh_orchestrator.consume import Consumer
-from dwh_orchestrator.effects import Effects, config_reporter
+from dwh_orchestrator.effects import Effects
 from dwh_orchestrator.settings import SERVICE
 from dwh_orchestrator.triggers import sqs_mwaa
 from dwh_runtime.aws import AwsRefused, AwsUnavailable
+from dwh_runtime.config_source import ConfigMissing, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import Origin
 from dwh_runtime.outcomes import Retry
@@ -45,11 +45,13 @@ class Line:
         self.consumer = self.a_replica("one")
 
     def a_source(self):
-        return ConfigSource(
+        return workflow_config(
             URI,
             objects=self.aws.objects,
             copies=self.store.effects,
-            report=config_reporter(self.store, "dev", self.clock),
+            record=self.store.record,
+            environment="dev",
+            service=SERVICE,
             clock=self.clock,
         )
 

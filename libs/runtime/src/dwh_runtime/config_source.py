@@ -15,7 +15,7 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.times import format_time
-from dwh_contracts.workflow import ConfigRefused
+from dwh_contracts.workflow import ConfigRefused, WorkflowConfig, load_workflow_config
 
 from dwh_runtime.announce import Record
 from dwh_runtime.aws import AwsError, Objects
@@ -23,6 +23,7 @@ from dwh_runtime.logging import get_logger
 
 log = get_logger(__name__)
 
+WORKFLOW_CONFIG = "workflow_config"
 REFRESH_SECONDS = 30.0
 REASON_CHARACTERS = 2_000
 C = TypeVar("C")
@@ -209,3 +210,25 @@ def config_reporter(name: str, record: Record, environment: str, service: str, c
         await record([event_from_body(body)])
 
     return report
+
+
+def workflow_config(
+    uri: str,
+    *,
+    objects: Objects,
+    copies: Copies,
+    record: Record,
+    environment: str,
+    service: str,
+    clock: Clock,
+) -> ConfigSource[WorkflowConfig]:
+    """The source of the workflow config, as every service that follows it reads it."""
+    return ConfigSource(
+        WORKFLOW_CONFIG,
+        uri,
+        load_workflow_config,
+        objects=objects,
+        copies=copies,
+        report=config_reporter(WORKFLOW_CONFIG, record, environment, service, clock),
+        clock=clock,
+    )

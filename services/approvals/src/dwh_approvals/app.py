@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from dwh_contracts.clock import Clock, SystemClock
-from dwh_contracts.workflow import WorkflowConfig, load_workflow_config
+from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
-from dwh_runtime.config_source import ConfigSource, config_reporter
+from dwh_runtime.config_source import WORKFLOW_CONFIG, ConfigSource, workflow_config
 from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import parse_keys
@@ -27,8 +27,6 @@ from dwh_approvals.settings import SERVICE, Settings
 from dwh_approvals.signing import CsrfTokens, Cursors
 from dwh_approvals.web import Console
 
-CONFIG = "workflow_config"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -43,13 +41,13 @@ class Parts:
 
 def compose(settings: Settings, *, store: Store, aws: Aws, clock: Clock) -> Parts:
     """Put the parts together over these ports."""
-    configs = ConfigSource(
-        CONFIG,
+    configs = workflow_config(
         settings.workflow_config_uri,
-        load_workflow_config,
         objects=aws.objects,
         copies=store.effects,
-        report=config_reporter(CONFIG, store.record, settings.environment, SERVICE, clock),
+        record=store.record,
+        environment=settings.environment,
+        service=SERVICE,
         clock=clock,
     )
     ledger = Ledger(store, aws.topics, settings.job_approvals_topic_arn, clock)
@@ -75,7 +73,7 @@ async def build(
     aws = aws or await clients.__aenter__()
     parts = compose(settings, store=store, aws=aws, clock=clock)
     broker = make_broker(settings)
-    ready = {"store": store.ping, CONFIG: parts.configs.ready}
+    ready = {"store": store.ping, WORKFLOW_CONFIG: parts.configs.ready}
     intake = open_intake(
         settings,
         SERVICE,

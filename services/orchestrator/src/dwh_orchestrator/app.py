@@ -4,13 +4,13 @@ from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
+from dwh_runtime.config_source import WORKFLOW_CONFIG, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service, instance_name
 
-from dwh_orchestrator.config_source import ConfigSource
 from dwh_orchestrator.consume import Consumer, Deps, subscribe
-from dwh_orchestrator.effects import Effects, config_reporter
+from dwh_orchestrator.effects import Effects
 from dwh_orchestrator.settings import SERVICE, Settings
 from dwh_orchestrator.triggers import sqs_mwaa
 
@@ -23,15 +23,17 @@ async def build(
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
     clients = AwsClients(settings.aws_region)
     aws = aws or await clients.__aenter__()
-    configs = ConfigSource(
+    configs = workflow_config(
         settings.workflow_config_uri,
         objects=aws.objects,
         copies=store.effects,
-        report=config_reporter(store, settings.environment, clock),
+        record=store.record,
+        environment=settings.environment,
+        service=SERVICE,
         clock=clock,
     )
     broker = make_broker(settings)
-    ready = {"store": store.ping, "workflow_config": configs.ready}
+    ready = {"store": store.ping, WORKFLOW_CONFIG: configs.ready}
     intake = open_intake(
         settings,
         SERVICE,

@@ -10,14 +10,15 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event
 from dwh_contracts.times import parse_time
+from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Store
 from dwh_runtime.broker import subscription
+from dwh_runtime.config_source import ConfigSource
 from dwh_runtime.intake import Intake, Origin
 from dwh_runtime.outcomes import Retry
 from faststream_sqs import SQSBroker
 from faststream_sqs.annotations import Message
 
-from dwh_orchestrator.config_source import ConfigSource
 from dwh_orchestrator.decide import Decision, decide_approval, decide_run, ignore
 from dwh_orchestrator.effects import Effects
 from dwh_orchestrator.settings import Settings
@@ -31,7 +32,7 @@ class Consumer:
     """What handling a message needs; `app.build` puts it together."""
 
     store: Store
-    configs: ConfigSource
+    configs: ConfigSource[WorkflowConfig]
     effects: Effects
     clock: Clock
 

@@ -156,7 +156,7 @@ def _evaluate(rule: Rule, trigger_set: str, run: Event, approval: JsonObject | N
 
 def quality_of(run: Event) -> str:
     """The run's own quality; one that was not evaluated counts as YELLOW."""
-    quality = cast(JobCompleted, run.model).quality
+    quality = cast("JobCompleted", run.model).quality
     return quality.status.value if quality.evaluated else "YELLOW"
 
 

@@ -15,12 +15,13 @@ from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.times import format_time
 from dwh_contracts.triggers import trigger_run_id
+from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Appended, Store
+from dwh_runtime.config_source import ConfigInForce
 from dwh_runtime.effects import EffectExecutor, EffectOutcome, Step
 from dwh_runtime.outcomes import Retry
 
 from dwh_orchestrator import metrics
-from dwh_orchestrator.config_source import KEY, ConfigInForce, Report
 from dwh_orchestrator.decide import Decision, PlannedTrigger
 from dwh_orchestrator.settings import SERVICE
 from dwh_orchestrator.triggers import Sender
@@ -39,7 +40,9 @@ class Effects:
         self._senders = senders
         self._clock = clock
 
-    async def perform(self, cause: Event, run: Event, decision: Decision, in_force: ConfigInForce) -> None:
+    async def perform(
+        self, cause: Event, run: Event, decision: Decision, in_force: ConfigInForce[WorkflowConfig]
+    ) -> None:
         """Record what was decided on `cause`, then perform what is on record.
 
         Raises:
@@ -55,7 +58,9 @@ class Effects:
         if waiting:
             raise min(waiting, key=lambda retry: retry.after or 0.0)
 
-    async def _record(self, cause: Event, decision: Decision, in_force: ConfigInForce) -> Event:
+    async def _record(
+        self, cause: Event, decision: Decision, in_force: ConfigInForce[WorkflowConfig]
+    ) -> Event:
         body = facts.decision_recorded(
             cause.body,
             service=SERVICE,
@@ -165,24 +170,3 @@ def message_of(trigger: PlannedTrigger, cause: Event, run: Event, now: datetime)
         },
         "conf": trigger.conf,
     }
-
-
-def config_reporter(store: Store, environment: str, clock: Clock) -> Report:
-    """Records `config_accepted` and `config_rejected` as facts."""
-
-    async def report(event_type: str, version: str, etag: str, reason: str | None) -> None:
-        now = clock.now()
-        body = facts.system_fact(
-            event_type,
-            environment=environment,
-            service=SERVICE,
-            subject=KEY,
-            version=version,
-            timestamp=now,
-            now=now,
-            etag=etag,
-            reason=reason,
-        )
-        await store.record([event_from_body(body)])
-
-    return report

@@ -153,6 +153,10 @@ class Backend(Protocol):
         """Refuse every further write to an index."""
         ...
 
+    async def settle(self) -> None:
+        """Return when every index that was created can be read and written."""
+        ...
+
     async def ping(self) -> None:
         """Return if the engine answers."""
         ...

@@ -36,12 +36,14 @@ async def bootstrap_backend(
     backend: Backend, *, replicas: int, now: datetime, check: bool = False
 ) -> list[str]:
     """`bootstrap` over an open backend."""
-    return [
+    found = [
         *await _auto_create(backend, check=check),
         *await _templates(backend, replicas, check=check),
         *await _indices(backend, replicas, now, check=check),
         *await _old_months(backend, now, check=check),
     ]
+    await backend.settle()
+    return found
 
 
 @asynccontextmanager
@@ -63,17 +65,23 @@ async def _auto_create(backend: Backend, *, check: bool) -> list[str]:
 
 
 async def _templates(backend: Backend, replicas: int, *, check: bool) -> list[str]:
-    found: list[str] = []
-    for family in indices.FAMILIES:
-        name = f"dwh-events-{family}"
-        wanted = definitions.events_template(family, replicas)
-        present = await backend.template(name)
-        if present is not None and _covers(present, wanted):
-            continue
-        found.append(f"template {name} {'is missing' if present is None else 'differs'}")
-        if not check:
-            await backend.put_template(name, wanted)
-    return found
+    wanted = {
+        f"dwh-events-{family}": definitions.events_template(family, replicas) for family in indices.FAMILIES
+    }
+    found = {
+        name: problem
+        for name in wanted
+        if (problem := _difference(await backend.template(name), wanted[name]))
+    }
+    for name in found if not check else ():
+        await backend.put_template(name, wanted[name])
+    return [f"template {name} {problem}" for name, problem in found.items()]
+
+
+def _difference(present: JsonObject | None, wanted: JsonObject) -> str | None:
+    if present is None:
+        return "is missing"
+    return None if _covers(present, wanted) else "differs"
 
 
 async def _indices(backend: Backend, replicas: int, now: datetime, *, check: bool) -> list[str]:
@@ -81,11 +89,13 @@ async def _indices(backend: Backend, replicas: int, now: datetime, *, check: boo
     return [
         problem
         for name, definition in wanted
-        for problem in await _index(backend, name, definition, check=check)
+        for problem in await _index(backend, name, definition, now, check=check)
     ]
 
 
-async def _index(backend: Backend, name: str, definition: JsonObject, *, check: bool) -> list[str]:
+async def _index(
+    backend: Backend, name: str, definition: JsonObject, now: datetime, *, check: bool
+) -> list[str]:
     present = await backend.describe(name)
     if present is not None:
         return [f"index {name}: {problem}" for problem in _problems(present, definition)]
@@ -93,6 +103,8 @@ async def _index(backend: Backend, name: str, definition: JsonObject, *, check: 
         return []
     if not check:
         await backend.create_index(name, definition)
+        if indices.is_month(name) and _is_old(name, now):
+            await backend.close_for_writing(name)
     return [f"index {name} is missing"]
 
 
@@ -129,15 +141,19 @@ def _problems(present: JsonObject, wanted: JsonObject) -> list[str]:
 
 
 async def _old_months(backend: Backend, now: datetime, *, check: bool) -> list[str]:
-    found: list[str] = []
-    for family in indices.FAMILIES:
-        for name in await backend.names(indices.month_pattern(family)):
-            if now - indices.end_of_month(name) < CLOSED_AFTER or await _is_closed(backend, name):
-                continue
-            found.append(f"index {name} is still open for writing")
-            if not check:
-                await backend.close_for_writing(name)
-    return found
+    found = [
+        name
+        for family in indices.FAMILIES
+        for name in await backend.names(indices.month_pattern(family))
+        if _is_old(name, now) and not await _is_closed(backend, name)
+    ]
+    for name in found if not check else ():
+        await backend.close_for_writing(name)
+    return [f"index {name} is still open for writing" for name in found]
+
+
+def _is_old(name: str, now: datetime) -> bool:
+    return now - indices.end_of_month(name) >= CLOSED_AFTER
 
 
 async def _is_closed(backend: Backend, name: str) -> bool:

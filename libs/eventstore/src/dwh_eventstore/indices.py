@@ -67,6 +67,11 @@ def family(event: Event) -> Family:
     return "effect" if isinstance(event.model, Fact) else family_of(event.event_type)
 
 
+def is_month(index: str) -> bool:
+    """Whether this is a monthly partition."""
+    return any(index.startswith(month_pattern(family)[:-1]) for family in FAMILIES)
+
+
 def end_of_month(index: str) -> datetime:
     """The moment at which a partition's month is over."""
     year, month = (int(part) for part in index.rsplit("-", 2)[1:])

@@ -156,6 +156,9 @@ class MemoryBackend:
         found.closed = True
         found.definition.setdefault("settings", {})["index.blocks.write"] = True
 
+    async def settle(self) -> None:
+        """See `Backend`."""
+
     async def ping(self) -> None:
         """See `Backend`."""
 

@@ -28,6 +28,10 @@ _TOO_LARGE = 413
 _WHOLE_REQUEST = {413: Fate.REFUSED, 429: Fate.BUSY, 502: Fate.BUSY, 503: Fate.BUSY, 504: Fate.BUSY}
 """What an answer to a whole bulk means for its items; any other is no answer about them."""
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
+_NO_INDEX = "index_not_found"
+_NO_SHARD = "no_shard_available"
+_INFO = 2
+"""Place of the answer's body among the arguments of the client's errors."""
 _PATH = "action.auto_create_index"
 
 
@@ -91,23 +95,25 @@ class OpenSearchBackend:
         return [written(item) for item in answer["items"]]
 
     async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
-        """See `Backend`."""
+        """See `Backend`. Waits for the shard of an index that another writer has just created."""
         if not references:
             return []
         docs = [{"_index": index, "_id": document} for index, document in references]
-        answer = await self._ask("POST", "/_mget", {"docs": docs})
-        return [
-            self._document(reference, item)
-            for reference, item in zip(references, answer["docs"], strict=True)
-        ]
+        items: list[Any] = []
+        for pause in (*_BUSY_WAITS_SECONDS, None):
+            items = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
+            if pause is None or not any(_has_error(item, _NO_SHARD) for item in items):
+                break
+            await self._sleep(pause)
+        return [self._document(item) for item in items]
 
-    def _document(self, reference: tuple[str, str], item: Any) -> Found | None:
-        error = item.get("error")
-        if error is not None and error.get("type") != "index_not_found_exception":
-            raise StoreUnavailable(
-                f"{self._url}: {'/'.join(reference)} is not readable: {error.get('reason')}"
-            )
-        if error is not None or not item["found"]:
+    def _document(self, item: Any) -> Found | None:
+        if _has_error(item, _NO_INDEX):
+            return None
+        if "error" in item:
+            reason = item["error"].get("reason")
+            raise StoreUnavailable(f"{self._url}: {item['_index']}/{item['_id']} is not readable: {reason}")
+        if not item["found"]:
             return None
         return Found(item["_index"], item["_id"], item["_source"], item["_seq_no"], item["_primary_term"])
 
@@ -151,7 +157,7 @@ class OpenSearchBackend:
     async def create_index(self, index: str, definition: JsonObject) -> bool:
         """See `Backend`."""
         try:
-            await self._call("PUT", f"/{index}", definition)
+            await self._call("PUT", f"/{index}", definition, {"wait_for_active_shards": "0"})
         except TransportError as error:
             if error.error == "resource_already_exists_exception":
                 return False
@@ -188,6 +194,11 @@ class OpenSearchBackend:
     async def close_for_writing(self, index: str) -> None:
         """See `Backend`."""
         await self._ask("PUT", f"/{index}/_block/write")
+
+    async def settle(self) -> None:
+        """See `Backend`."""
+        params = {"wait_for_status": "yellow", "timeout": f"{int(self._timeout)}s"}
+        await self._ask("GET", "/_cluster/health", params=params)
 
     async def ping(self) -> None:
         """See `Backend`."""
@@ -260,9 +271,16 @@ def _range(start: str | None, end: str | None) -> JsonObject:
     return {name: value for name, value in bounds if value is not None}
 
 
+def _has_error(item: Any, kind: str) -> bool:
+    return kind in str(item.get("error", {}).get("type"))
+
+
 def _reason(error: Exception) -> str:
-    if isinstance(error, TransportError) and len(error.args) > 1:
-        return " ".join(str(part) for part in error.args[1:2]) or type(error).__name__
+    """The engine's own sentence where it gave one, else the kind of error."""
+    info = error.info if isinstance(error, TransportError) and len(error.args) > _INFO else None
+    told = info.get("error") if isinstance(info, dict) else None
+    if isinstance(told, dict) and told.get("reason"):
+        return f"{told.get('type')}: {told['reason']}"
     return str(error) or type(error).__name__
 
 

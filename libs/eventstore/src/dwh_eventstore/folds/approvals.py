@@ -1,5 +1,7 @@
 """`job-approvals`: one document per decision, whatever became of it."""
 
+from typing import Any
+
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.parse import Event
 from dwh_contracts.times import format_time
@@ -59,10 +61,8 @@ def with_run(state: JsonObject, run: JsonObject) -> JsonObject:
 
 def quality_of(run: JsonObject) -> JsonObject:
     """The fields of a decision that come from its run."""
-    quality = run.get("quality")
-    if not isinstance(quality, dict):
-        return {"original_quality_status": None, "original_checks": []}
-    return {"original_quality_status": quality.get("status"), "original_checks": quality.get("checks")}
+    quality: Any = run["quality"]
+    return {"original_quality_status": quality["status"], "original_checks": quality["checks"]}
 
 
 def _told(event: Event) -> JsonValue:

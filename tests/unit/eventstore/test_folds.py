@@ -224,7 +224,7 @@ def test_the_life_of_a_trigger() -> None:
 
 def test_the_dispatchers_failure_and_the_orchestrators_are_told_apart() -> None:
     ours, theirs = FIRST.trigger("failed", error="x"), FIRST.dag_run("trigger_failed")
-    assert (indices.family(ours), indices.family(theirs)) == ("effect", "job")
+    assert (ours.family, theirs.family) == ("effect", "job")
 
 
 def test_a_message_that_failed_and_then_was_sent_was_sent() -> None:

@@ -125,19 +125,21 @@ def _wanted(replicas: int, now: datetime) -> dict[str, JsonObject]:
 
 def _problems(present: JsonObject, wanted: JsonObject) -> list[str]:
     """What an existing index lacks; settings that cannot be changed later are named, not hidden."""
-    problems = []
     settings, expected = _part(present, "settings"), _part(wanted, "settings")
-    for name in ("index.append_only.enabled", "index.translog.durability"):
-        if name in expected and str(settings.get(name)).lower() != str(expected[name]).lower():
-            problems.append(f"{name} is {settings.get(name)}, not {expected[name]}")
-    if not _covers(_part(present, "mappings"), {"properties": _part(wanted, "mappings").get("properties")}):
-        problems.append("the mapping lacks fields")
-    problems += [
-        f"the alias {alias} is missing"
-        for alias in _part(wanted, "aliases")
-        if alias not in _part(present, "aliases")
+    mapping, fields = _part(present, "mappings"), _part(wanted, "mappings").get("properties")
+    return [
+        *(
+            f"{name} is {settings.get(name)}, not {expected[name]}"
+            for name in ("index.append_only.enabled", "index.translog.durability")
+            if name in expected and not _covers(settings.get(name), expected[name])
+        ),
+        *([] if _covers(mapping, {"properties": fields}) else ["the mapping lacks fields"]),
+        *(
+            f"the alias {alias} is missing"
+            for alias in _part(wanted, "aliases")
+            if alias not in _part(present, "aliases")
+        ),
     ]
-    return problems
 
 
 async def _old_months(backend: Backend, now: datetime, *, check: bool) -> list[str]:

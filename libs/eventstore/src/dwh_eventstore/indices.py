@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from dwh_contracts.facts import Fact
 from dwh_contracts.names import slug
-from dwh_contracts.parse import Event, family_of
 
 Family = Literal["job", "approval", "effect"]
 FAMILIES: tuple[Family, ...] = ("job", "approval", "effect")
@@ -57,14 +55,6 @@ def job_read_model(job_name: str) -> str:
 def physical(model: str, version: int = 1) -> str:
     """The index behind a read model's alias."""
     return f"rm-{model}-v{version:04d}"
-
-
-def family(event: Event) -> Family:
-    """The family whose partitions hold an event.
-
-    `trigger_failed` is a job event from the dispatcher and a fact from the orchestrator.
-    """
-    return "effect" if isinstance(event.model, Fact) else family_of(event.event_type)
 
 
 def is_month(index: str) -> bool:

@@ -164,7 +164,7 @@ class EventLog:
             item.stored = _event(stored) if stored is not None else None
 
     def _item(self, event: Event, origin: Origin | None) -> _Item:
-        family = indices.family(event)
+        family = event.family
         body = stored_document(event, origin, family, self._recorder, format_time(self._clock.now()))
         index = indices.month_index(family, event.timestamp)
         return _Item(event, family, Create(index, event.event_id, body))
@@ -193,7 +193,7 @@ class EventLog:
             limit=limit,
         )
         found = [_event(hit) for hit in await self._backend.search(query)]
-        return [event for event in found if indices.family(event) == family]
+        return [event for event in found if event.family == family]
 
 
 _FINAL = {

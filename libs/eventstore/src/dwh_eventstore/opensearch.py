@@ -170,10 +170,12 @@ class OpenSearchBackend:
 
     async def template(self, name: str) -> JsonObject | None:
         """See `Backend`."""
-        path, params = f"/_index_template/{name}", {"flat_settings": "true"}
-        answer = await self._ask("GET", path, params=params, missing={"index_templates": []})
-        found: list[Any] = answer["index_templates"]
-        return found[0]["index_template"] if found else None
+        answer = await self._ask("GET", f"/_index_template/{name}", missing={"index_templates": []})
+        for found in answer["index_templates"]:
+            definition: Any = found["index_template"]
+            settings = dict(_flat("index", definition["template"]["settings"]["index"]))
+            return {**definition, "template": {**definition["template"], "settings": settings}}
+        return None
 
     async def names(self, pattern: str) -> list[str]:
         """See `Backend`."""
@@ -269,6 +271,15 @@ def search_body(query: Query) -> JsonObject:
 def _range(start: str | None, end: str | None) -> JsonObject:
     bounds: Iterator[tuple[str, str | None]] = iter((("gte", start), ("lt", end)))
     return {name: value for name, value in bounds if value is not None}
+
+
+def _flat(path: str, settings: Any) -> Iterator[tuple[str, Any]]:
+    """Settings by dotted name; templates answer them nested whatever they are asked."""
+    if not isinstance(settings, dict):
+        yield path, settings
+        return
+    for name, value in settings.items():
+        yield from _flat(f"{path}.{name}", value)
 
 
 def _has_error(item: Any, kind: str) -> bool:

@@ -5,7 +5,6 @@ from dwh_contracts.parse import Event
 from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
-from dwh_eventstore import indices
 from dwh_eventstore.folds.registers import Target, claim, key_of, memory_of
 
 MODEL = "job-triggers"
@@ -60,7 +59,7 @@ def _step(event: Event) -> tuple[int, int, str]:
 
 def _from_dispatcher(event: Event) -> bool:
     """Both the orchestrator and the dispatcher say `trigger_failed`, each in its own family."""
-    return indices.family(event) == "job"
+    return event.family == "job"
 
 
 def _dag_run(document: JsonObject, event: Event, memory: JsonObject) -> JsonObject:

@@ -272,6 +272,9 @@ async def test_the_description_is_openapi_3_1_and_every_route_needs_a_person(lin
     description = (await line.get("/openapi.json")).json()
     assert description["openapi"].startswith("3.1")
     assert len(description["paths"]) >= 8
+    decide = description["paths"]["/api/v1/approvals/{job_name}/{job_run_id}/decisions"]["post"]
+    assert decide["responses"]["409"]["description"] == "`already-decided`, `not-pending`, `stale-view`"
+    assert {"401", "403", "404", "409", "412", "422", "503"} <= set(decide["responses"])
     async with line.client() as client:
         for path, calls in description["paths"].items():
             for method in calls:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dwh_contracts.canonical import canonical_json
 from dwh_contracts.clock import ManualClock
+from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.testing import a_job_event, an_approval_decision
 from dwh_eventstore import memory_store
@@ -189,6 +190,16 @@ async def test_a_decision_with_a_verdict_is_recorded_as_not_accepted(line):
         "the decision was not accepted: refused",
     )
     assert line.sent == []
+
+
+async def test_a_refused_decision_is_known_by_the_id_of_refused_ones(line):
+    await line.store_run(quality_status="RED")
+    decision = event_from_body(an_approval_decision())
+    refused_id = approval_refused_id("dev", decision.content_hash)
+    await line.store.decisions.create(f"verdict|{refused_id}", {"kind": "verdict", "outcome": "refused"})
+    await line.consumer.on_event(decision, ORIGIN)
+    [record] = await line.facts("decision_recorded")
+    assert record.body["reason"] == "the decision was not accepted: refused"
 
 
 async def test_a_contrary_decision_starts_nothing(line):

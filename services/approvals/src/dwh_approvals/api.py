@@ -15,7 +15,7 @@ from dwh_approvals.decide import Kind, Person
 from dwh_approvals.deciding import Ruling
 from dwh_approvals.desk import Desk, Wish, etag
 from dwh_approvals.identity import roles_of
-from dwh_approvals.problems import Problem, Slug
+from dwh_approvals.problems import Problem, Slug, problem_answers
 from dwh_approvals.signing import Cursors
 
 Identify = Callable[[Request], Person]
@@ -61,7 +61,7 @@ class BulkRequest(BaseModel):
 
 def make_router(store: Store, desk: Desk, cursors: Cursors, identify: Identify) -> APIRouter:
     """The routes under `/api/v1`; every one needs a known person."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(identify)])
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(identify)], responses=problem_answers())
     me = Depends(identify)
     _decision_routes(router, desk, me)
     _approval_routes(router, store, desk, cursors)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 
@@ -56,3 +57,14 @@ class Problem(Exception):  # noqa: N818 - named for what it becomes
             "instance": instance,
             **self.extra,
         }
+
+
+def problem_answers() -> dict[int | str, dict[str, Any]]:
+    """Every status with its slugs, for the OpenAPI description."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for kind in Slug:
+        told = answers.setdefault(
+            kind.status, {"description": "", "content": {"application/problem+json": {}}}
+        )
+        told["description"] = ", ".join(filter(None, [told["description"], f"`{kind.slug}`"]))
+    return answers

@@ -5,26 +5,38 @@ names them (G6). What is not there yet is a `Retry`, not a loss.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
+from dwh_contracts.event_ids import expected_event_id
+from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import Event
 from dwh_contracts.times import parse_time
 from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Store
 from dwh_runtime.broker import subscription
-from dwh_runtime.config_source import ConfigSource
+from dwh_runtime.config_source import ConfigInForce, ConfigSource
 from dwh_runtime.intake import Intake, Origin
 from dwh_runtime.outcomes import Retry
 from faststream_sqs import SQSBroker
 from faststream_sqs.annotations import Message
 
 from dwh_orchestrator.decide import Decision, decide_approval, decide_run, ignore
-from dwh_orchestrator.effects import Effects
 from dwh_orchestrator.settings import Settings
 
 RUN_WAIT_SECONDS = 5.0
 RUN_POLL_SECONDS = 0.05
+
+
+class Effects(Protocol):
+    """What follows from a decision; `dwh_orchestrator.effects.Effects`."""
+
+    async def perform(
+        self, cause: Event, run: Event, decision: Decision, in_force: ConfigInForce[WorkflowConfig]
+    ) -> None:
+        """Record what was decided, then perform what is on record."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,14 @@ class Consumer:
         return None if found is None else found.body
 
     async def _not_accepted(self, event: Event) -> Decision:
-        verdict = await self.store.decisions.get(f"verdict|{event.event_id}")
-        if verdict is None:
-            raise Retry("approvals has neither accepted nor refused this decision yet")
-        return ignore(f"the decision was not accepted: {verdict.body.get('outcome')}")
+        # A decision is known by the id its content has, whatever id it brought; a refused one is judged
+        # under an id that no honest decision can have.
+        refused_id = approval_refused_id(event.environment, event.content_hash)
+        for judged in (expected_event_id(event.body), refused_id):
+            verdict = await self.store.decisions.get(f"verdict|{judged}")
+            if verdict is not None:
+                return ignore(f"the decision was not accepted: {verdict.body.get('outcome')}")
+        raise Retry("approvals has neither accepted nor refused this decision yet")
 
     async def _stored_run(self, event_id: str, cause: Event, *, timestamp: str | None = None) -> Event:
         """The run by realtime get; the indexer may be a step behind, so look for 5 s."""

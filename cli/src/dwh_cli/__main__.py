@@ -4,29 +4,30 @@ Exit codes: 0 done, 1 the answer is no or not found, 2 wrong usage or bad input,
 A user's mistake gets one line, never a traceback.
 """
 
-from __future__ import annotations
-
 import sys
 
 import typer
 from dwh_local.errors import LocalError, NotReady
 
-from dwh_cli import approvals, local, stores
-from dwh_cli.emit import emit
 from dwh_cli.exits import Ended
+from dwh_cli.verbs import Verbs, overview
 
-app = typer.Typer(
-    name="dwh",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Job events, alerts, approvals and triggers of the warehouse.",
-)
-app.add_typer(local.app, name="local")
-app.add_typer(stores.runs, name="runs")
-app.add_typer(approvals.app, name="approvals")
-for verb in (stores.bootstrap, emit, stores.trace, stores.why):
-    app.command()(verb)
+HELP = """Job events, alerts, approvals and triggers of the warehouse.
+
+{verbs}
+
+`dwh VERB --help` says more. Exit codes: 0 done, 1 no or not found, 2 wrong usage or bad input,
+3 a needed server is not reachable."""
+
+app = typer.Typer(name="dwh", cls=Verbs, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def dwh(context: typer.Context, *, shown: bool = typer.Option(False, "--help", help="Show this.")) -> None:
+    """Show the verbs when none is named."""
+    if shown or context.invoked_subcommand is None:
+        typer.echo(HELP.format(verbs=overview()))
+        raise typer.Exit(0 if shown else 2)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """`dwh emit`: check job events or decisions and publish them with the right attributes."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,10 @@ from dwh_contracts.attributes import attributes_of, subject_of
 from dwh_contracts.canonical import canonical_json
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.parse import Event, Refused, parse_event
-from dwh_runtime.aws import AwsClients, AwsRefused
+from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable
 
-from dwh_cli.connect import setting, wait_for
-from dwh_cli.exits import Usage
+from dwh_cli.connect import setting
+from dwh_cli.exits import NoServer, Usage
 
 TOPICS = {"job": "DWH_JOB_EVENTS_TOPIC_ARN", "approval": "DWH_JOB_APPROVALS_TOPIC_ARN"}
 
@@ -35,9 +36,11 @@ def emit(
                 typer.echo(f"{name}: {event.event_type} {event.event_id} published as {message_id}")
 
     try:
-        wait_for(publish)
+        asyncio.run(publish())
     except AwsRefused as refused:
         raise Usage(str(refused)) from None
+    except AwsUnavailable as away:
+        raise NoServer(str(away)) from None
 
 
 def _read(name: str) -> Event:

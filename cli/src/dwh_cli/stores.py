@@ -8,8 +8,8 @@ from dwh_eventstore import bootstrap as store_bootstrap
 from dwh_eventstore import views
 
 from dwh_cli import show
-from dwh_cli.connect import opened_store, store_settings, wait_for
 from dwh_cli.exits import No, Usage
+from dwh_cli.store import opened_store, store_settings, wait_for
 
 runs = typer.Typer(no_args_is_help=True, help="Runs, from the read models.")
 AsJson = Annotated[bool, show.AS_JSON]

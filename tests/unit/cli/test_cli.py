@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dwh_cli import show
+from dwh_cli.verbs import VERBS
+from dwh_contracts.clock import SystemClock
+from dwh_contracts.testing import a_job_event
+from dwh_contracts.times import format_time
+
+GOLDEN = Path(__file__).parents[2] / "contracts" / "golden"
+EXPECTED = json.loads((GOLDEN / "bad" / "expected.json").read_text())
+NOWHERE = {
+    "DWH_ENVIRONMENT": "local",
+    "DWH_OPENSEARCH_URL": "http://127.0.0.1:9",
+    "DWH_APPROVALS_URL": "http://127.0.0.1:9",
+    "DWH_JOB_EVENTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:dwh-local-job-events",
+    "DWH_JOB_APPROVALS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:dwh-local-job-approvals",
+    "AWS_REGION": "us-east-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "PATH": "/usr/bin:/bin",
+}
+
+
+def dwh(*arguments, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "dwh_cli", *arguments],
+        env=NOWHERE | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_verb_and_the_exit_codes():
+    answer = dwh("--help")
+    assert answer.returncode == 0
+    assert all(f"  {verb} " in answer.stdout for verb in VERBS)
+    assert "3 a needed server is not reachable" in " ".join(answer.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["trace"], ["runs", "list", "--limit", "x"], []])
+def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
+    answer = dwh(*arguments)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+
+
+# One process for many files would publish none of them; each file is refused by its own reason.
+@pytest.mark.parametrize("name", ["not_json.txt", "binary.bin", "no_status.json", "job_name_path.json"])
+def test_emit_refuses_a_bad_file_in_one_line_with_its_reason(name):
+    environment = "dev" if name.endswith(".json") else "local"
+    answer = dwh("emit", str(GOLDEN / "bad" / name), DWH_ENVIRONMENT=environment)
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert name in line
+    assert EXPECTED[name]["reason"] in line
+
+
+def test_emit_of_a_missing_file_names_it():
+    answer = dwh("emit", "no-such-file.json")
+    assert (answer.returncode, answer.stderr) == (2, "dwh: no-such-file.json: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"]]
+)
+def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
+    answer = dwh(*arguments)
+    assert answer.returncode == 3
+    [line] = answer.stderr.splitlines()
+    assert "127.0.0.1:9" in line
+
+
+def test_emit_without_its_server_ends_with_3(tmp_path):
+    body = a_job_event(environment="local", timestamp=format_time(SystemClock().now()))
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(body))
+    answer = dwh("emit", str(path))
+    assert answer.returncode == 3
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_missing_setting_is_named_with_its_remedy():
+    answer = dwh("runs", "list", DWH_OPENSEARCH_URL="")
+    assert answer.returncode == 2
+    assert "DWH_OPENSEARCH_URL is not set" in answer.stderr
+
+
+def test_no_terminal_obeys_the_text_of_an_event(capsys):
+    show.table(["a"], [["\x1b[31mred\x1b[0m\u202e [bold]x[/bold]"]], empty="")
+    shown = capsys.readouterr().out
+    assert "\x1b[31m" not in shown
+    assert "\u202e" not in shown
+    assert "[bold]x[/bold]" in shown

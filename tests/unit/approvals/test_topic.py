@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import event_from_body
-from dwh_contracts.testing import a_job_event
+from dwh_contracts.testing import a_job_event, a_job_started
 from dwh_runtime.outcomes import Poison, Retry
 
 PATH = "/api/v1/approvals/transform_images/run-1"
@@ -202,3 +202,19 @@ async def test_three_votes_of_three_people_decide(a_line):
         ("bob", "APPROVED", "accepted"),
         ("tom", "APPROVED", "vote"),
     ]
+
+
+async def test_two_people_at_one_instant_have_two_votes(a_line):
+    line = await a_line(required=3)
+    other = await line.replica(required=3)
+    await line.run()
+    answers = await asyncio.gather(line.decide("ann"), other.decide("bob"), line.decide("ann"))
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    assert (await line.decide("carl")).json()["decided_by"] == "carl"
+    [accepted] = await line.facts("approval_accepted")
+    assert sorted(accepted.body["voters"]) == ["ann", "bob", "carl"]
+
+
+async def test_events_of_other_kinds_ask_nothing_of_this_service(line):
+    await line.on(event_from_body(a_job_started(environment="local")))
+    assert await line.facts() == []

@@ -153,6 +153,7 @@ async def test_a_run_id_with_every_allowed_character_has_its_page_and_form(line)
     action = f"{unescape(path)}/decision"
     [shown] = re.findall(r'action="(/runs/[^"]+)"', page.text)
     assert unescape(shown) == action
+    assert (await line.get(fields(page.text, "/session")["next"])).status_code == 200
     sent = fields(page.text, shown) | {"decision": "REJECTED", "reason": REASON}
     async with line.client("ann", **ORIGIN) as client:
         answer = await client.post(action, data=sent)

@@ -77,7 +77,7 @@ class Pages:
         principal = person.principal if person else _ANONYMOUS
         text = self._templates.get_template(name).render(
             css=self.css_path,
-            here=request.url.path.removesuffix("/decision"),
+            here=quote(request.scope["path"].removesuffix("/decision")),
             person=person,
             now=self._console.clock.now(),
             token=lambda path: self._console.tokens.token(principal, unquote(path)),

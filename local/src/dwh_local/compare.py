@@ -1,10 +1,11 @@
 """`python -m dwh_local.compare A B`: do two demos agree, times apart?
 
-Compared are the ids of all stored events, the documents of the read models, DAG runs, alerts and approvals.
+Compared are the ids of all stored events, the documents of the read models, the final filtered set, DAG runs,
+alerts and approvals.
 Left out: times and durations, what is derived from them (hashes and sizes of manifests, message ids), and the
 ids of `dag_run_finished`, which hold the time of the end; their number counts. When one of the demos was
-shuffled, also notifications and incident history, which follow the order of arrival; how incidents ended
-counts.
+shuffled, also what follows the order of arrival: counts of single downstream runs, notifications and incident
+history; how incidents ended counts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TIMED = re.compile(
     r"|^(fold|links|message_id|deliveries|resources|recorder)$"
 )
 COUNTED_ONLY = {"dag_run_finished", "queue_depth", "repair_made"}
+MERGED = {"metrics", "quality", "artifacts", "artifacts_base_path", "artifacts_manifest"}
 HISTORY = {"incident_transition", "notification_sent", "notification_skipped", "notification_failed"}
 
 
@@ -39,12 +41,25 @@ def comparable(summary: dict[str, Any], *, shuffled: bool) -> dict[str, Any]:
         if not (shuffled and event_type in HISTORY)
     }
     models = {name: _without_times(documents) for name, documents in summary["read_models"].items()}
-    kept = {"runs": summary["runs"], "events": events, "dag_runs": summary["dag_runs"], "read_models": models}
+    kept = {name: summary[name] for name in ("runs", "dag_runs", "filtered_set")}
+    kept |= {"events": events, "read_models": models}
     if not shuffled:
         return {**kept, "alerts": summary["alerts"], "quarantined": summary["quarantined"]}
     alerts = models.pop("job-alerts")
     states = {incident["incident_key"]: incident["state"] for incident in alerts.values()}
+    models = {name: _less_counts_of_merges(documents) for name, documents in models.items()}
+    kept["read_models"] = models
     return {**kept, "incident_states": states}
+
+
+def _less_counts_of_merges(documents: dict[str, Any]) -> dict[str, Any]:
+    """A downstream run merges what is published when it starts: its counts follow the order, not the set."""
+    return {
+        name: {field: value for field, value in document.items() if field not in MERGED}
+        if document.get("job_name") == "filter_images"
+        else document
+        for name, document in documents.items()
+    }
 
 
 def _without_times(value: Any) -> Any:

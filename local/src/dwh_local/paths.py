@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from dwh_local.errors import Missing
+
+STATE_FOLDER = ".dwh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +16,12 @@ class Checkout:
     """One working copy. `state` is removed by `down --purge`, `cache` holds downloads and stays."""
 
     root: Path
+    state_folder: str = STATE_FOLDER
 
     @property
     def state(self) -> Path:
         """All state of the local system."""
-        return self.root / ".dwh"
+        return self.root / self.state_folder
 
     @property
     def cache(self) -> Path:
@@ -58,5 +62,9 @@ class Checkout:
 
 
 def checkout() -> Checkout:
-    """The checkout that this package is installed from."""
-    return Checkout(Path(__file__).resolve().parents[3])
+    """The checkout that this package is installed from.
+
+    DWH_LOCAL_STATE names another folder for its state (default `.dwh`), so that tests leave a person's system
+    alone; they take another DWH_LOCAL_SLOT, too.
+    """
+    return Checkout(Path(__file__).resolve().parents[3], os.environ.get("DWH_LOCAL_STATE") or STATE_FOLDER)

@@ -19,6 +19,7 @@ SUMMARY = {
     },
     "dag_runs": [["trig__a", "success"]],
     "alerts": [["warning", "opened", "quality_yellow", "demo-1-yellow"]],
+    "filtered_set": {"rows": 1, "sha256": "f"},
     "quarantined": 0,
 }
 
@@ -55,3 +56,13 @@ def test_shuffled_alerts_do_not_count_but_how_incidents_ended_does() -> None:
     assert differences(SUMMARY, other) == []
     other["read_models"]["job-alerts"]["i"]["state"] = "open"
     assert differences(SUMMARY, other) == ['/incident_states/k: "resolved" != "open"']
+
+
+def test_counts_of_a_shuffled_merge_do_not_count_but_the_final_set_does() -> None:
+    one, other = copy.deepcopy(SUMMARY), changed(seed=7)
+    for summary, records in ((one, 1), (other, 2)):
+        merge = {"id": "f", "job_name": "filter_images", "metrics": {"records_written": records}}
+        summary["read_models"]["job-events"]["f"] = merge
+    assert differences(one, other) == []
+    other["filtered_set"]["rows"] = 2
+    assert [line.partition(":")[0] for line in differences(one, other)] == ["/filtered_set/rows"]

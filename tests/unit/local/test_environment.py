@@ -23,7 +23,7 @@ def exported(system: System) -> dict[str, str]:
 
 def test_every_setting_is_printed_but_the_two_that_differ_per_service(system: System) -> None:
     printed = {name for name in exported(system) if name.startswith("DWH_")}
-    not_printed = {"DWH_QUEUE_URL", "DWH_HTTP_PORT", "DWH_TOKEN", "DWH_LOCAL_SLOT"}
+    not_printed = {"DWH_QUEUE_URL", "DWH_HTTP_PORT", "DWH_TOKEN", "DWH_LOCAL_SLOT", "DWH_LOCAL_STATE"}
     assert printed == {name for name in KNOWN if not name.endswith("_FILE")} - not_printed
 
 

@@ -54,6 +54,7 @@ _PLAIN = frozenset(
         "DWH_APPROVALS_URL",
         "DWH_AIRFLOW_URL",
         "DWH_LOCAL_SLOT",
+        "DWH_LOCAL_STATE",
     }
 )
 

@@ -69,7 +69,8 @@ def _report(system: System, observer: Observer, story: Story, steps: Steps, prog
     for run in story.runs:
         print(f"\n{run.colour}: dwh trace {run.run_id}\n{runs.trace(system, run)}", flush=True)  # noqa: T201
     path = system.place.state / "demo.json"
-    summary.write(path, summary.summary(observer, system.faults, story.runs, steps.done))
+    left = summary.summary(observer, system.faults, story.runs, steps.done, runs.filtered_set(system))
+    summary.write(path, left)
     progress.say(f"every expected effect was observed; summary in {path}")
     for name in ("approvals", "airflow", "opensearch"):
         print(f"  {name:<12} {system.url(name)}", flush=True)  # noqa: T201

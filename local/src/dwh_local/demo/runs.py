@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dwh_local.aws import client_environment, inherited
 from dwh_local.errors import StepFailed
@@ -75,7 +77,12 @@ def approve(system: System, run: DemoRun, approver: str) -> None:
     dwh = str(system.place.bin("workspace") / "dwh")
     reason = "Checked the dropped rows: a known client bug, the rest is sound"
     command = [dwh, "approvals", "approve", JOB, run.run_id, "--reason", reason, "--as", approver]
-    _run(command, inherited() | _slot(), system.place.logs / "demo-approve.log", "dwh approvals approve")
+    _run(
+        command,
+        inherited() | _which_system(),
+        system.place.logs / "demo-approve.log",
+        "dwh approvals approve",
+    )
 
 
 def trace(system: System, run: DemoRun) -> str:
@@ -83,7 +90,7 @@ def trace(system: System, run: DemoRun) -> str:
     dwh = str(system.place.bin("workspace") / "dwh")
     answer = subprocess.run(
         [dwh, "trace", run.run_id],
-        env=inherited() | _slot() | {"COLUMNS": "150"},
+        env=inherited() | _which_system() | {"COLUMNS": "150"},
         capture_output=True,
         text=True,
         check=False,
@@ -91,6 +98,22 @@ def trace(system: System, run: DemoRun) -> str:
     if answer.returncode != 0:
         raise StepFailed(f"step failed: dwh trace {run.run_id}: {answer.stderr.strip()}")
     return answer.stdout
+
+
+def filtered_set(system: System) -> dict[str, Any]:
+    """The downstream set as a reader of the pointer finds it."""
+    program = str(Path(__file__).with_name("final_set.py"))
+    answer = subprocess.run(
+        [str(system.place.bin("jobs") / "python"), program, str(system.place.data / "filtered")],
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise StepFailed(f"step failed: the filtered set could not be read: {answer.stderr.strip()[-500:]}")
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
 
 
 def _python(system: System, module: str, arguments: list[str], run: DemoRun) -> None:
@@ -117,6 +140,5 @@ def _run(command: list[str], environment: dict[str, str], log: Path, name: str) 
         raise StepFailed(f"step failed: {name} ended with {code} (log: {log}): {last}")
 
 
-def _slot() -> dict[str, str]:
-    slot = os.environ.get("DWH_LOCAL_SLOT")
-    return {"DWH_LOCAL_SLOT": slot} if slot else {}
+def _which_system() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("DWH_LOCAL_SLOT", "DWH_LOCAL_STATE") if name in os.environ}

@@ -14,9 +14,13 @@ READ_MODELS = ("job-events", "job-events-transform-images", "job-approvals", "jo
 
 
 def summary(
-    observer: Observer, faults: Faults, runs: list[DemoRun], steps: list[tuple[str, float]]
+    observer: Observer,
+    faults: Faults,
+    runs: list[DemoRun],
+    steps: list[tuple[str, float]],
+    filtered_set: dict[str, Any],
 ) -> dict[str, Any]:
-    """Ids of all events, documents of the read models, DAG runs, alerts; `compare` leaves the times out."""
+    """Ids of events, documents of read models, the filtered set, DAG runs, alerts; `compare` drops times."""
     return {
         "faults": {"copies": faults.copies, "seed": faults.seed},
         "runs": [run.run_id for run in runs],
@@ -27,6 +31,7 @@ def summary(
             (str(a["severity"]), str(a["transition"]), str(a["rule"]), str(a["job_run_id"]))
             for a in observer.alerts
         ),
+        "filtered_set": filtered_set,
         "quarantined": len(observer.search("events-quarantine-v1")),
         "steps": steps,
     }

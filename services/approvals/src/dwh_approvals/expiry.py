@@ -4,11 +4,14 @@ Runs under the lease `lease|approvals-timer`. A holder that stalls may overlap w
 step here is a create or a compare-and-set, so it still happens once.
 """
 
+from datetime import datetime
+
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.times import format_time
-from dwh_eventstore import Store
+from dwh_eventstore import Store, StoreError
+from dwh_runtime.aws import AwsError
 from dwh_runtime.logging import get_logger
 from dwh_runtime.metrics import PENDING_APPROVALS
 
@@ -33,7 +36,7 @@ class Expiry:
         self._clock = clock
 
     async def tick(self) -> None:
-        """Do everything that is due."""
+        """Do everything that is due; one approval that fails does not hold up the others."""
         found = await self._store.decisions.find({"kind": "approval", "state": "PENDING"}, limit=_AT_ONCE)
         heads = [Head.model_validate(stored.body) for stored in found]
         now = self._clock.now()
@@ -41,13 +44,19 @@ class Expiry:
         waiting = [(now - head.opened_at).total_seconds() for head in heads]
         OLDEST_PENDING_SECONDS.labels(SERVICE).set(max(waiting, default=0.0))
         for head in heads:
-            await self._tell_votes(head)
-            if now >= head.expires_at:
-                await self._ledger.expire(head, "system:expiry")
-                continue
-            for stage in STAGES:
-                if now >= head.due(stage):
-                    await self._remind(head, stage)
+            try:
+                await self._look_at(head, now)
+            except (StoreError, AwsError) as error:
+                log.warning("approval_not_looked_after", error=str(error), **head.key.fields)
+
+    async def _look_at(self, head: Head, now: datetime) -> None:
+        await self._tell_votes(head)
+        if now >= head.expires_at:
+            await self._ledger.expire(head, "system:expiry")
+            return
+        for stage in STAGES:
+            if now >= head.due(stage):
+                await self._remind(head, stage)
 
     async def _remind(self, head: Head, stage: int) -> None:
         """Send the reminder of a stage; the claim holds the event and says when it is sent."""

@@ -16,6 +16,8 @@ from dwh_local.system import ENVIRONMENT, System
 JOB = "transform_images"
 REQUESTER = "demo-scheduler"
 ROWS = 6000
+NOT_REACHABLE = 3  # exit code of `dwh`: the service may just be starting again
+RESTART_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,18 @@ def _python(system: System, module: str, arguments: list[str], run: DemoRun) -> 
 
 
 def _run(command: list[str], environment: dict[str, str], log: Path, name: str) -> None:
+    _require(_logged(command, environment, log), log, name)
+
+
+def _logged(command: list[str], environment: dict[str, str], log: Path) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        code = subprocess.run(
+        return subprocess.run(
             command, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
         ).returncode
+
+
+def _require(code: int, log: Path, name: str) -> None:
     if code != 0:
         last = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
         raise StepFailed(f"step failed: {name} ended with {code} (log: {log}): {last}")

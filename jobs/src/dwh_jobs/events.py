@@ -10,6 +10,7 @@ from datetime import datetime
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.events import FailureType, QualityStatus, Status
 from dwh_contracts.ids import job_event_id
+from dwh_contracts.texts import LONGEST_MESSAGE, LONGEST_STACK_TRACE, cut
 from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
@@ -20,9 +21,6 @@ from dwh_jobs.resources import published
 
 SCHEMA_VERSION = "1.0"
 PRODUCER = "dwh_jobs"
-LONGEST_MESSAGE = 4_000
-LONGEST_STACK_TRACE = 32_000
-ROOM_FOR_THE_CUT = 40
 
 
 def job_started(context: ExecutionContext, now: datetime) -> JsonObject:
@@ -59,14 +57,6 @@ def status_of(outcome: Outcome) -> tuple[Status, FailureType | None]:
     if outcome.quality.status is QualityStatus.RED:
         return Status.PENDING_APPROVAL, FailureType.QUALITY
     return Status.SUCCESS, None
-
-
-def cut(text: str, longest: int) -> str:
-    """A text no longer than the contract allows, saying how much is gone."""
-    if len(text) <= longest:
-        return text
-    kept = longest - ROOM_FOR_THE_CUT
-    return f"{text[:kept]}…[cut {len(text) - kept}]"
 
 
 def _envelope(event_type: str, context: ExecutionContext, now: datetime) -> JsonObject:

@@ -14,6 +14,7 @@ _TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{0,9}))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))?",
     re.ASCII,
 )
+_OURS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 def parse_time(text: str) -> datetime:
@@ -22,6 +23,8 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: not an RFC 3339 time.
     """
+    if _OURS.fullmatch(text) is not None:
+        return datetime.fromisoformat(text)
     match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"not an RFC 3339 time: {text[:64]!r}")

@@ -4,7 +4,7 @@
 mistake is refused as a whole, every mistake with its path, so that it never replaces a good one.
 """
 
-import json
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,9 +25,11 @@ from pydantic import (
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.names import RunId
+from dwh_contracts.quarantine import Refused
+from dwh_contracts.reading import decode
+from dwh_contracts.triggers import RESERVED
 from dwh_contracts.workflow_v1 import normalised
 
-RESERVED = ("triggered_by_job", "triggered_by_run_id", "trigger_id", "source_artifacts")
 RULE_LISTS = ("on_success", "on_approval", "on_rejection", "on_failure")
 
 
@@ -229,15 +231,9 @@ class Workflow(Part):
         for name in RULE_LISTS:
             if isinstance(workflow.get(name), list):
                 workflow[name] = [_with_id(rule, index) for index, rule in enumerate(workflow[name])]
+        if isinstance(workflow.get("joins"), list):
+            workflow["joins"] = [_with_rule_id(join, index) for index, join in enumerate(workflow["joins"])]
         return workflow
-
-    @model_validator(mode="after")
-    def _unique(self) -> "Workflow":
-        for name in RULE_LISTS:
-            seen = [rule.id for rule in getattr(self, name) or []]
-            if doubled := sorted({rule_id for rule_id in seen if seen.count(rule_id) > 1}):
-                raise ValueError(f"{name}: the id {doubled[0]!r} stands twice")
-        return self
 
     def rules(self) -> Iterator[Rule]:
         """Every rule of every list and join."""
@@ -250,6 +246,12 @@ def _with_id(rule: Any, index: int) -> Any:
     if not isinstance(rule, Mapping) or "id" in rule:
         return rule
     return {**rule, "id": f"{rule.get('type')}-{index}"}
+
+
+def _with_rule_id(join: Any, index: int) -> Any:
+    if not isinstance(join, Mapping) or "then" not in join:
+        return join
+    return {**join, "then": _with_id(join["then"], index)}
 
 
 class Defaults(Part):
@@ -283,25 +285,76 @@ def load_workflow_config(raw: bytes) -> LoadedConfig:
         ConfigRefused: with every problem's path and reason.
     """
     try:
-        body = json.loads(raw)
-    except ValueError as error:
-        raise ConfigRefused([("", f"not JSON: {error}")]) from None
-    if not isinstance(body, dict):
-        raise ConfigRefused([("", "not a JSON object")])
+        body = decode(raw)
+    except Refused as refused:
+        raise ConfigRefused([("", f"{refused.reason}: {refused.detail}")]) from None
     version = body.get("version", "1.0")
     warnings: list[str] = []
     if version == "1.0":
-        body, warnings = normalised(body, RESERVED, _compiles)
+        body, warnings = normalised(body, RESERVED, _compiles, KNOWN)
     elif version != "2.0":
         raise ConfigRefused([("version", f"1.0 and 2.0 are known, not {version!r}")])
     try:
-        config = WorkflowConfig.model_validate(body)
+        config = WorkflowConfig.model_validate(_with_default_attempts(body))
     except ValidationError as error:
         raise ConfigRefused([_problem(detail) for detail in error.errors(include_url=False)]) from None
-    problems = [*_reserved_targets(config), *_cycles(config)]
+    problems = [*_doubled(body), *_reserved_targets(config), *_cycles(config)]
     if problems:
         raise ConfigRefused(problems)
     return LoadedConfig(config, [*warnings, *_unstarted(config)])
+
+
+KNOWN = {"workflow": frozenset(Workflow.model_fields), "rule": frozenset(Rule.model_fields)}
+"""Keys that version 1 may have; it ignores others with a warning, version 2 refuses them."""
+
+
+def _raw_rules(workflow: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every rule as written, with its path below the workflow."""
+    for name in RULE_LISTS:
+        rules = workflow.get(name)
+        for index, rule in enumerate(rules if isinstance(rules, list) else []):
+            if isinstance(rule, dict):
+                yield f"{name}.{index}", rule
+    joins = workflow.get("joins")
+    for index, join in enumerate(joins if isinstance(joins, list) else []):
+        if isinstance(join, dict) and isinstance(join.get("then"), dict):
+            yield f"joins.{index}.then", join["then"]
+
+
+def _with_default_attempts(body: JsonObject) -> JsonObject:
+    """The file with `defaults.max_attempts` in every rule that says nothing of it."""
+    defaults, workflows = body.get("defaults"), body.get("workflows")
+    if not isinstance(defaults, dict) or "max_attempts" not in defaults or not isinstance(workflows, dict):
+        return body
+    filled = copy.deepcopy(workflows)
+    for workflow in filled.values():
+        for _, rule in _raw_rules(workflow) if isinstance(workflow, dict) else ():
+            rule.setdefault("max_attempts", defaults["max_attempts"])
+    return {**body, "workflows": filled}
+
+
+def _doubled(body: JsonObject) -> Iterator[tuple[str, str]]:
+    """Ids that stand twice: given ones in the workflow, those by default in their list."""
+    workflows = body["workflows"]
+    for job, workflow in workflows.items() if isinstance(workflows, dict) else ():
+        if isinstance(workflow, dict):
+            yield from _doubled_in(f"workflows.{job}", workflow)
+
+
+def _doubled_in(at: str, workflow: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    given = [(path, rule["id"]) for path, rule in _raw_rules(workflow) if "id" in rule]
+    seen: set[str] = set()
+    for path, rule_id in given:
+        if rule_id in seen:
+            yield f"{at}.{path}.id", f"the id {rule_id!r} stands twice"
+        seen.add(rule_id)
+    for path, rule in _raw_rules(workflow):
+        if "id" not in rule and f"{rule['type']}-{path.removesuffix('.then').rpartition('.')[2]}" in seen:
+            yield f"{at}.{path}", "its id by default is the given id of another rule"
+    joins = [join["id"] for join in workflow.get("joins", [])]
+    for index, join_id in enumerate(joins):
+        if join_id in joins[:index]:
+            yield f"{at}.joins.{index}.id", f"the id {join_id!r} stands twice"
 
 
 def _compiles(expression: str) -> bool:
@@ -327,11 +380,17 @@ def _reserved_targets(config: WorkflowConfig) -> Iterator[tuple[str, str]]:
 
 def _cycles(config: WorkflowConfig) -> list[tuple[str, str]]:
     """Jobs that start themselves in the end, by `started_by`."""
-    starters = {target: job for job, workflow in config.workflows.items() for target in workflow.started_by}
-    follows = {
-        job: [starters[rule.target] for rule in workflow.rules() if rule.target in starters]
-        for job, workflow in config.workflows.items()
-    }
+    started: dict[str, list[str]] = {}
+    for job, workflow in config.workflows.items():
+        for target in workflow.started_by:
+            started.setdefault(target, []).append(job)
+    follows: dict[str, list[str]] = {job: [] for job in config.workflows}
+    for job, workflow in config.workflows.items():
+        for rule in workflow.rules():
+            follows[job] += started.get(rule.target, [])
+        for join in workflow.joins:
+            for other in join.jobs:
+                follows.setdefault(other, []).extend(started.get(join.then.target, []))
     problems = []
     for job in follows:
         path = _path_back(job, follows)

@@ -41,19 +41,19 @@ class Live:
     def demo(self, name, kills=None, **variables):
         """Run the demo; at each line that a key of `kills` matches, kill -9 that service. Its summary."""
         kills = dict(kills or {})
-        process = subprocess.Popen(
+        lines = []
+        with subprocess.Popen(
             [sys.executable, "-m", "dwh_local.demo"],
             env=self.environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            for pattern in [pattern for pattern in kills if re.search(pattern, line)]:
-                self.kill(kills.pop(pattern))
-        assert process.wait() == 0, "".join(lines[-40:])
+        ) as process:
+            for line in process.stdout:
+                lines.append(line)
+                for pattern in [pattern for pattern in kills if re.search(pattern, line)]:
+                    self.kill(kills.pop(pattern))
+        assert process.returncode == 0, "".join(lines[-40:])
         assert kills == {}, "a service was never killed"
         path = self.results / f"{name}.json"
         path.write_bytes((self.system.place.state / "demo.json").read_bytes())

@@ -1,6 +1,7 @@
 """Become a program of the local system: `python -m dwh_local.launch FILE`.
 
-The file holds command, environment and directory as JSON. Supervisor's own configuration could not carry the
+The file holds command, environment and directory as JSON; the environment is added to the supervisor's, which
+holds nothing of AWS, DWH or Airflow. Supervisor's own configuration could not carry the
 environment: its format has no escape for quotes.
 """
 
@@ -16,7 +17,8 @@ def main() -> None:
     """Replace this process by the program."""
     program = json.loads(Path(sys.argv[1]).read_bytes())
     os.chdir(program["directory"])
-    os.execvpe(program["command"][0], program["command"], program["environment"])  # noqa: S606 - that is its task
+    environment = {**os.environ, **program["environment"]}
+    os.execvpe(program["command"][0], program["command"], environment)  # noqa: S606 - that is its task
 
 
 if __name__ == "__main__":

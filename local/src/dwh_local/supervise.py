@@ -53,11 +53,15 @@ class Supervisor:
             raise NotReady(f"supervisor did not start: {(answer.stderr or answer.stdout).strip()[-500:]}")
 
     def define(self, program: Program) -> bool:
-        """Write what a program is; True when that differs from what it was."""
+        """Write what a program is; True when that differs from what it was.
+
+        The caller's own environment is no part of it: `up` from another shell must restart nothing. Programs
+        inherit what the supervisor was started with.
+        """
         wanted = json.dumps(
             {
                 "command": program.command,
-                "environment": {**inherited(), **program.environment},
+                "environment": program.environment,
                 "directory": str(self.place.root),
             },
             indent=1,

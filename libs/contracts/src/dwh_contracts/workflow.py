@@ -335,10 +335,9 @@ def _with_default_attempts(body: JsonObject) -> JsonObject:
 
 def _doubled(body: JsonObject) -> Iterator[tuple[str, str]]:
     """Ids that stand twice: given ones in the workflow, those by default in their list."""
-    workflows = body["workflows"]
-    for job, workflow in workflows.items() if isinstance(workflows, dict) else ():
-        if isinstance(workflow, dict):
-            yield from _doubled_in(f"workflows.{job}", workflow)
+    workflows: Any = body["workflows"]
+    for job, workflow in workflows.items():
+        yield from _doubled_in(f"workflows.{job}", workflow)
 
 
 def _doubled_in(at: str, workflow: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

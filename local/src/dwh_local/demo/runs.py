@@ -79,12 +79,15 @@ def approve(system: System, run: DemoRun, approver: str) -> None:
     dwh = str(system.place.bin("workspace") / "dwh")
     reason = "Checked the dropped rows: a known client bug, the rest is sound"
     command = [dwh, "approvals", "approve", JOB, run.run_id, "--reason", reason, "--as", approver]
-    _run(
-        command,
-        inherited() | _which_system(),
-        system.place.logs / "demo-approve.log",
-        "dwh approvals approve",
-    )
+    log = system.place.logs / "demo-approve.log"
+    codes: list[int] = []
+
+    def answered() -> bool:
+        codes.append(_logged(command, inherited() | _which_system(), log))
+        return codes[-1] != NOT_REACHABLE
+
+    until(answered, seconds=RESTART_SECONDS, every_seconds=1)
+    _require(codes[-1], log, "dwh approvals approve")
 
 
 def trace(system: System, run: DemoRun) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from dwh_local.aws import client_environment, inherited
 from dwh_local.errors import StepFailed
 from dwh_local.system import ENVIRONMENT, System
+from dwh_local.waiting import until
 
 JOB = "transform_images"
 REQUESTER = "demo-scheduler"

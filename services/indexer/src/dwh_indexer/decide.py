@@ -57,16 +57,14 @@ Verdict = Done | Quarantine | TryAgain
 
 def decide(answer: Answer) -> Verdict:
     """The rule for one event, by the table above."""
-    match answer:
-        case Answer.STORED:
-            return Done()
-        case Answer.DUPLICATE:
-            return Done(duplicate=True)
-        case Answer.CONFLICT:
-            return Quarantine(QuarantineReason.CONFLICTING_CONTENT, "this id is stored with other content")
-        case Answer.REJECTED:
-            return Quarantine(QuarantineReason.UNMAPPABLE, "the store cannot hold this event")
-        case Answer.MISSING_INDEX:
-            return TryAgain("the current month has no index; `dwh bootstrap` makes it")
-        case Answer.BUSY:
-            return TryAgain("the store is overloaded")
+    if answer is Answer.DUPLICATE:
+        copy = Fold.STORED_COPY if event_type in FIRST_COPY_STAYS else Fold.THIS
+        return Verdict(copy, Fate.DUPLICATE)
+    return _VERDICTS[answer]
+
+
+_VERDICTS = {
+    Answer.STORED: Verdict(Fold.THIS, Fate.DONE),
+    Answer.CONFLICT: Verdict(Fold.NONE, Fate.QUARANTINE),
+    Answer.MISSING_INDEX: Verdict(Fold.NONE, Fate.RETRY),
+}

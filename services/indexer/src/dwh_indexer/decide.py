@@ -14,6 +14,7 @@ What is folded is always the stored copy: of two facts under one id the first st
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dwh_contracts.quarantine import QuarantineReason
@@ -57,14 +58,14 @@ Verdict = Done | Quarantine | TryAgain
 
 def decide(answer: Answer) -> Verdict:
     """The rule for one event, by the table above."""
-    if answer is Answer.DUPLICATE:
-        copy = Fold.STORED_COPY if event_type in FIRST_COPY_STAYS else Fold.THIS
-        return Verdict(copy, Fate.DUPLICATE)
-    return _VERDICTS[answer]
+    return VERDICTS[answer]
 
 
-_VERDICTS = {
-    Answer.STORED: Verdict(Fold.THIS, Fate.DONE),
-    Answer.CONFLICT: Verdict(Fold.NONE, Fate.QUARANTINE),
-    Answer.MISSING_INDEX: Verdict(Fold.NONE, Fate.RETRY),
+VERDICTS: Mapping[Answer, Verdict] = {
+    Answer.STORED: Done(),
+    Answer.DUPLICATE: Done(duplicate=True),
+    Answer.CONFLICT: Quarantine(QuarantineReason.CONFLICTING_CONTENT, "this id is stored with other content"),
+    Answer.REJECTED: Quarantine(QuarantineReason.UNMAPPABLE, "the store cannot hold this event"),
+    Answer.MISSING_INDEX: TryAgain("the current month has no index; `dwh bootstrap` makes it"),
+    Answer.BUSY: TryAgain("the store is overloaded"),
 }

@@ -137,6 +137,18 @@ async def test_a_trace_goes_from_a_run_to_what_its_triggers_started(store: Store
     )
 
 
+async def test_a_trace_shows_triggers_and_dag_runs_at_their_own_times(store: Store) -> None:
+    sent, created = RUN.trigger("sent"), RUN.dag_run("dag_run_created")
+    await store.record([RUN.completed("GREEN"), RUN.trigger("requested"), sent, created])
+    root = await views.trace(store, RUN.job_run_id)
+    assert root is not None
+    [trigger] = [child for child in root["children"] if child["kind"] == "trigger"]
+    assert trigger["timestamp"] == sent.body["timestamp"]
+    [dag_run] = trigger["children"]
+    assert dag_run["timestamp"] == created.body["timestamp"]
+    assert root["timestamp"] < trigger["timestamp"] < dag_run["timestamp"]
+
+
 async def test_a_trace_of_a_run_that_started_itself_ends(store: Store) -> None:
     await store.record([RUN.completed("GREEN", causation_id=RUN.trigger_id), RUN.trigger("sent")])
     root = await views.trace(store, RUN.job_run_id, RUN.job_name)

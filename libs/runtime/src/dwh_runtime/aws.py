@@ -25,7 +25,8 @@ _RETRYABLE_STATUS = 500
 _THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"}
 )
-_CONFIG = AioConfig(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+# A call that times out may have taken effect: sending is tried again only under a claim that says so (G3).
+_ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3}
 
 
 # AwsError
@@ -135,9 +136,9 @@ class AwsClients:
         session = get_session()
         clients = {
             name: await self._stack.enter_async_context(
-                session.create_client(name, region_name=self._region, config=_CONFIG)
+                session.create_client(name, region_name=self._region, config=_config(attempts))
             )
-            for name in ("sns", "sqs", "s3")
+            for name, attempts in _ATTEMPTS.items()
         }
         self.topics = _Sns(clients["sns"])
         self.queues = _Sqs(clients["sqs"])
@@ -152,6 +153,12 @@ class AwsClients:
     async def close(self) -> None:
         """Close every connection; calling it twice is harmless."""
         await self._stack.aclose()
+
+
+def _config(attempts: int) -> AioConfig:
+    return AioConfig(
+        connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": attempts}
+    )
 
 
 class _Sns:

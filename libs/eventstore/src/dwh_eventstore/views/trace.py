@@ -3,11 +3,16 @@
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
+from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore import indices
 from dwh_eventstore.store import Store
 
+Times = dict[str, str]
+"""Trigger id → time."""
+
+_TRIGGER_ENDS: list[JsonValue] = ["trigger_sent", "trigger_failed", "trigger_skipped"]
 _MANY = 200
 _DEEPEST = 20
 
@@ -71,8 +76,8 @@ def _alert(alert: JsonObject, run: JsonObject) -> JsonObject:
     causes: Any = alert["causes"]
     rules = [cause["rule"] for cause in causes if cause["job_run_id"] == run["job_run_id"]]
     deliveries: Any = alert["deliveries"]
-    sent = [f"{each.get('sink')} {each.get('outcome')}" for each in deliveries]
-    detail = "; ".join([f"{alert['severity']}: {', '.join(rules)}", *sent])
+    told = sorted({f"{each.get('sink')} {each.get('outcome')}" for each in deliveries})
+    detail = ", ".join([str(alert["severity"]), *dict.fromkeys(rules), *told])
     return _node("alert", alert["id"], alert["title"], alert["timestamp"], alert["state"], detail)
 
 
@@ -103,11 +108,29 @@ async def _triggers(store: Store, run: JsonObject, above: frozenset[str]) -> lis
         "attempt": run["attempt"],
     }
     page = await store.read_models.search(indices.JOB_TRIGGERS, where, sort=("timestamp", "asc"), limit=_MANY)
-    return [await _trigger(store, trigger, above) for trigger in page.items]
+    if not page.items:
+        return []
+    sent = await _times(store, "effect", run, _TRIGGER_ENDS)
+    created = await _times(store, "job", run, ["dag_run_created"])
+    return [await _trigger(store, trigger, above, sent, created) for trigger in page.items]
 
 
-async def _trigger(store: Store, trigger: JsonObject, above: frozenset[str]) -> JsonObject:
-    downstream = await _started_by(store, str(trigger["id"]), above)
+async def _times(store: Store, family: indices.Family, run: JsonObject, types: list[JsonValue]) -> Times:
+    """When each trigger of a run met one of these facts, the latest of several."""
+    where: JsonObject = {name: run[name] for name in ("environment", "job_name", "job_run_id")}
+    found = await store.events.find(family, where | {"event_type": types}, limit=_MANY)
+    times: Times = {}
+    for fact in found:
+        trigger, timestamp = str(fact.body.get("trigger_id")), format_time(fact.timestamp)
+        times[trigger] = max(timestamp, times.get(trigger, timestamp))
+    return times
+
+
+async def _trigger(
+    store: Store, trigger: JsonObject, above: frozenset[str], sent: Times, created: Times
+) -> JsonObject:
+    trigger_id = str(trigger["id"])
+    downstream = await _started_by(store, trigger_id, above)
     children = downstream
     if trigger["dag_run_id"] is not None:
         children = [
@@ -115,7 +138,7 @@ async def _trigger(store: Store, trigger: JsonObject, above: frozenset[str]) -> 
                 "dag_run",
                 trigger["dag_run_id"],
                 trigger["target"],
-                trigger["timestamp"],
+                created.get(trigger_id, trigger["timestamp"]),
                 trigger["dag_run_state"],
                 None,
                 downstream,
@@ -126,7 +149,7 @@ async def _trigger(store: Store, trigger: JsonObject, above: frozenset[str]) -> 
         "trigger",
         trigger["id"],
         trigger["target"],
-        trigger["timestamp"],
+        sent.get(trigger_id, trigger["timestamp"]),
         trigger["outcome"],
         detail,
         children,

@@ -6,7 +6,7 @@ AIRFLOW := .venvs/airflow-3.3/bin/python
 SOURCES := libs services cli local jobs dags scripts tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
+.PHONY: help setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -17,12 +17,15 @@ setup: ## Make the virtual environments (workspace, jobs, AWS stand-in, Airflow)
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+test: setup prepare test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+
+prepare: ## Fetch once what the tests start: the jars of the OpenSearch node
+	@$(BIN)/python -m dwh_local.prepare
 
 test-unit: ## Units, contracts and architecture, with the coverage bounds
 	$(PYTEST) tests/unit tests/contracts tests/architecture libs/faststream-sqs/tests/unit -n 2 --cov --cov-config=tests/coverage.toml --cov-report=term
 
-test-integration: ## Against a real OpenSearch node and the AWS stand-in
+test-integration: prepare ## Against a real OpenSearch node and the AWS stand-in
 	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile
 
 test-jobs: ## Spark jobs, in their own environment

@@ -1,4 +1,4 @@
-"""`python -m dwh_local.prepare`: fetch and make what is fetched and made once, before anything waits for it."""
+"""`python -m dwh_local.prepare`: fetch and make what is made once, before anything waits for it."""
 
 from __future__ import annotations
 

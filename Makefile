@@ -6,12 +6,17 @@ AIRFLOW := .venvs/airflow-3.3/bin/python
 SOURCES := libs services cli local jobs dags scripts tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
+.PHONY: help python setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-setup: ## Make the virtual environments (workspace, jobs, AWS stand-in, Airflow)
+python: # what is too old for scripts/setup.py cannot say so itself
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || { \
+	  echo 'setup: Python 3.11 to 3.13 is needed, `$(PYTHON)` is missing or too old: install one' \
+	  '(Debian: apt-get install python3 python3-venv) and run `make PYTHON=/path/to/python …`' >&2; exit 2; }
+
+setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, Airflow)
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
@@ -26,7 +31,7 @@ test-unit: ## Units, contracts and architecture, with the coverage bounds
 	$(PYTEST) tests/unit tests/contracts tests/architecture libs/faststream-sqs/tests/unit -n 2 --cov --cov-config=tests/coverage.toml --cov-report=term
 
 test-integration: prepare ## Against a real OpenSearch node and the AWS stand-in
-	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile
+	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile --timeout 240
 
 test-jobs: ## Spark jobs, in their own environment
 	$(JOBS) -m pytest tests/jobs
@@ -37,7 +42,7 @@ test-dags: ## DAGs, in a real Airflow
 test-e2e: ## The whole local system: demo, copies, shuffle, kills
 	$(PYTEST) tests/e2e
 
-check: ## Format, lint, types, imports, dependencies, unit tests
+check: python ## Format, lint, types, imports, dependencies, unit tests
 	@$(PYTHON) scripts/setup.py workspace jobs
 	@$(BIN)/python scripts/check.py
 

@@ -27,6 +27,7 @@ from dwh_runtime.intake import Origin
 from dwh_runtime.links import LinkContent, LinkSigner
 from dwh_runtime.metrics import OPEN_INCIDENTS
 from dwh_runtime.outcomes import Retry
+from dwh_runtime.stored import StoredRuns
 from dwh_runtime.testing import MemoryAws
 
 NOW = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
@@ -52,6 +53,8 @@ class Line:
     signer: LinkSigner
 
     async def on(self, event: Event) -> None:
+        """As the message comes, after the indexer stored it."""
+        await self.store.events.append([event])
         await self.consumer.on_event(event, NOWHERE)
 
     @property
@@ -81,9 +84,10 @@ def a_line(backend: MemoryBackend, aws: MemoryAws, clock: Clock, owner: str = "o
     executor = EffectExecutor(store.claims, store.record, owner, clock, service="alerts")
     sinks = {f"sns-{name}": SnsSink(aws.topics, name) for name in ("warning", "critical")}
     deliveries = Deliveries(executor, sinks, DecideLinks(signer, CONSOLE), clock)
-    heads = Heads(store.effects, store.events, Routes(console_url=CONSOLE), clock)
+    heads = Heads(store.effects, store.events, Routes(console_url=CONSOLE), clock, environment="dev")
     outbox = Outbox(heads, store.record, deliveries, clock)
-    return Line(store, aws, clock, heads, outbox, Consumer(store.decisions, heads, outbox), signer)
+    consumer = Consumer(store.decisions, heads, outbox, StoredRuns(store.events, clock))
+    return Line(store, aws, clock, heads, outbox, consumer, signer)
 
 
 @pytest.fixture
@@ -289,7 +293,7 @@ async def test_while_the_store_is_away_the_timer_says_so(
 
 
 async def test_what_is_open_is_counted_by_severity(line: Line, clock: ManualClock) -> None:
-    counted = OpenIncidents(line.store.read_models, clock)
+    counted = OpenIncidents(line.store.read_models, clock, environment="dev")
     await line.on(finished("RED"))
     await line.on(finished("FAILED", "run-2", at=NOW + timedelta(seconds=1)))
     await counted.show()
@@ -304,6 +308,40 @@ async def test_what_is_open_is_counted_by_severity(line: Line, clock: ManualCloc
 
 def open_incidents() -> dict[str, float]:
     return {str(severity): OPEN_INCIDENTS.labels("alerts", severity)._value.get() for severity in Severity}
+
+
+async def test_another_content_under_the_id_of_a_run_announces_nothing(line: Line) -> None:
+    stored = finished("GREEN")
+    await line.on(stored)
+    forged = event_from_body(finished("RED").body | {"event_id": stored.event_id})
+    assert forged.event_id == stored.event_id
+    await line.consumer.on_event(forged, NOWHERE)
+    assert (line.told, await line.facts()) == ([], [])
+
+
+async def test_a_run_that_is_not_stored_within_five_seconds_comes_again(
+    line: Line, clock: ManualClock
+) -> None:
+    handling = asyncio.ensure_future(line.consumer.on_event(finished("RED"), NOWHERE))
+    for _ in range(200):
+        await asyncio.sleep(0)
+        clock.advance(0.05)
+    with pytest.raises(Retry, match="not in the store yet"):
+        await handling
+    assert line.told == []
+
+
+async def test_the_timer_leaves_the_heads_of_another_environment_alone(
+    line: Line, backend: MemoryBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(events: Sequence[Event]) -> None:
+        raise Died
+
+    monkeypatch.setattr(line.outbox, "_record", dies)
+    with pytest.raises(Died):
+        await line.on(finished("RED"))
+    others = Heads(line.store.effects, line.store.events, Routes(), clock, environment="prod")
+    assert (len(await line.heads.unfinished()), await others.unfinished()) == (1, [])
 
 
 # --- sinks ----------------------------------------------------------------------------------------------

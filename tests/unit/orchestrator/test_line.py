@@ -19,6 +19,7 @@ from dwh_runtime.config_source import ConfigMissing, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import Origin
 from dwh_runtime.outcomes import Retry
+from dwh_runtime.stored import StoredRuns
 from dwh_runtime.testing import MemoryAws
 
 NOW = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)
@@ -59,8 +60,9 @@ class Line:
     def a_replica(self, owner):
         executor = EffectExecutor(self.store.claims, self.store.record, owner, self.clock, service=SERVICE)
         senders = {"sqs_mwaa": sqs_mwaa(self.aws.queues, QUEUE)}
+        effects = Effects(self.store, executor, senders, self.clock)
         return Consumer(
-            self.store, self.configs, Effects(self.store, executor, senders, self.clock), self.clock
+            self.store.decisions, StoredRuns(self.store.events, self.clock), self.configs, effects
         )
 
     async def store_run(self, **over):

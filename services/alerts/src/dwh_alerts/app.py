@@ -9,6 +9,7 @@ from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import LinkSigner, parse_keys
 from dwh_runtime.service import Service, instance_name
+from dwh_runtime.stored import StoredRuns
 
 from dwh_alerts.consume import Consumer, Deps, subscribe
 from dwh_alerts.effects import Heads, OpenIncidents, Outbox, Record
@@ -41,23 +42,26 @@ async def build(
         quarantine=store.quarantine.put,
         checks=ready,
         unavailable=(StoreUnavailable, AwsUnavailable),
-        objects=aws.objects,
         clock=clock,
+        objects=aws.objects,
+        record=store.record,
     )
     executor = EffectExecutor(store.claims, store.record, owner, clock, service=SERVICE)
     deliveries = Deliveries(
         executor, _sinks(settings, aws.topics), _links(settings, clock), clock, lease_seconds=lease_seconds
     )
-    heads = Heads(store.effects, store.events, Routes(console_url=settings.console_url), clock)
+    routes = Routes(console_url=settings.console_url)
+    heads = Heads(store.effects, store.events, routes, clock, environment=settings.environment)
     outbox = Outbox(heads, record or store.record, deliveries, clock)
-    counted = OpenIncidents(store.read_models, clock)
+    counted = OpenIncidents(store.read_models, clock, environment=settings.environment)
 
     async def tick() -> None:
         await outbox.finish()
         await counted.show()
 
-    timer = LeasedTimer("alerts-timer", store.leases, owner, clock, tick)
-    subscribe(broker, Deps(settings, intake, Consumer(store.decisions, heads, outbox).on_event))
+    timer = LeasedTimer(f"alerts-timer|{settings.environment}", store.leases, owner, clock, tick)
+    consumer = Consumer(store.decisions, heads, outbox, StoredRuns(store.events, clock))
+    subscribe(broker, Deps(settings, intake, consumer))
     return Service(
         settings,
         broker,

@@ -1,7 +1,8 @@
 """From a message to signals, and on to the incidents they concern.
 
-Job events act by themselves. An approval event acts only when the accepted-decision claim names it, and
-run and decision are taken from there (G6); while neither claim nor verdict names it, it is a `Retry`.
+A job event acts as it is stored, never as it was sent. An approval event acts only when the
+accepted-decision claim names it, and run and decision are taken from there (G6); while neither claim nor
+verdict names it, it is a `Retry`.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,10 @@ from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import Event, event_from_body
 from dwh_eventstore import Documents
 from dwh_runtime.broker import subscription
-from dwh_runtime.intake import Handler, Intake, Origin
+from dwh_runtime.intake import Intake, Origin
 from dwh_runtime.logging import get_logger
 from dwh_runtime.outcomes import Retry
+from dwh_runtime.stored import StoredRuns
 from faststream_sqs import SQSBroker
 from faststream_sqs.annotations import Message
 
@@ -51,9 +53,12 @@ class Consumer:
     decisions: Documents
     heads: Heads
     outbox: Outbox
+    runs: StoredRuns
 
     async def on_event(self, event: Event, origin: Origin) -> None:  # noqa: ARG002 - the intake's shape
         """Apply what the event says, then send what follows."""
+        if isinstance(event.model, JobCompleted):
+            event = await self.runs.get(event.event_id, event.timestamp)
         run = event.model if isinstance(event.model, JobCompleted) else None
         signals = signals_of_run(event, run) if run else await self._decision(event)
         if not signals:
@@ -94,12 +99,12 @@ class Deps:
 
     settings: Settings
     intake: Intake
-    on_event: Handler
+    consumer: Consumer
 
 
 def subscribe(broker: SQSBroker, deps: Deps) -> None:
     """Register the handler of the alerts queue."""
 
     @broker.subscriber(deps.settings.queue_url, **subscription(deps.settings))
-    async def on_message(body: bytes, message: Message) -> None:  # noqa: ARG001 - the intake reads the message
-        await deps.intake.handle(message, deps.on_event)
+    async def on_event(message: Message) -> None:
+        await deps.intake.handle(message, deps.consumer.on_event)

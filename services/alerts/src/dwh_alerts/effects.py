@@ -46,7 +46,10 @@ Record = Callable[[Sequence[Event]], Awaitable[object]]
 class Heads:
     """The incident heads in `effects-v1`."""
 
-    def __init__(self, documents: Documents, events: EventLog, routes: Routes, clock: Clock) -> None:
+    def __init__(
+        self, documents: Documents, events: EventLog, routes: Routes, clock: Clock, *, environment: str
+    ) -> None:
+        self._environment = environment
         self._documents = documents
         self._events = events
         self._routes = routes
@@ -85,7 +88,8 @@ class Heads:
 
     async def unfinished(self) -> list[tuple[str, Head]]:
         """Heads with facts or messages still to go out."""
-        found = await self._documents.find({"kind": "incident", "state": "pending"}, limit=TIMER_HEADS)
+        mine: JsonObject = {"kind": "incident", "state": "pending", "environment": self._environment}
+        found = await self._documents.find(mine, limit=TIMER_HEADS)
         heads = []
         for stored in found:
             try:
@@ -112,7 +116,7 @@ class Heads:
         raise Retry(f"{key} is changed by too many at once")
 
     async def _write(self, key: str, stored: Versioned | None, head: Head) -> bool:
-        body = body_of(head)
+        body = body_of(head) | {"environment": self._environment}
         if stored is None:
             written = await self._documents.create(key, body)
         else:
@@ -196,7 +200,8 @@ class Outbox:
 class OpenIncidents:
     """How many incidents are not resolved, by severity; counted anew each 15 s."""
 
-    def __init__(self, read_models: ReadModels, clock: Clock) -> None:
+    def __init__(self, read_models: ReadModels, clock: Clock, *, environment: str) -> None:
+        self._environment = environment
         self._read_models = read_models
         self._clock = clock
         self._due = clock.monotonic()
@@ -206,9 +211,11 @@ class OpenIncidents:
         if self._clock.monotonic() < self._due:
             return
         self._due = self._clock.monotonic() + COUNT_SECONDS
-        page = await self._read_models.search(
-            "job-alerts", {"state": [State.OPEN.value, State.ACKNOWLEDGED.value]}, limit=COUNTED_INCIDENTS
-        )
+        not_over: JsonObject = {
+            "state": [State.OPEN.value, State.ACKNOWLEDGED.value],
+            "environment": self._environment,
+        }
+        page = await self._read_models.search("job-alerts", not_over, limit=COUNTED_INCIDENTS)
         found = Counter(str(incident["severity"]) for incident in page.items)
         for severity in Severity:
             OPEN_INCIDENTS.labels(SERVICE, severity.value).set(found[severity.value])

@@ -86,7 +86,8 @@ async def build(
         objects=aws.objects,
     )
     subscribe(broker, Deps(settings, intake, parts.consumer))
-    timer = LeasedTimer("approvals-timer", store.leases, instance_name(SERVICE), clock, parts.expiry.tick)
+    lease = f"approvals-timer|{settings.environment}"
+    timer = LeasedTimer(lease, store.leases, instance_name(SERVICE), clock, parts.expiry.tick)
     return Service(
         settings,
         broker,

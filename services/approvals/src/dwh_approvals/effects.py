@@ -167,7 +167,8 @@ class Ledger:
 
     async def finish_open(self) -> None:
         """Finish every claim that its own process left open; one that fails does not stop the others."""
-        found = await self._decisions.find({"kind": ["decision", "verdict"], "state": "open"}, limit=_AT_ONCE)
+        mine: JsonObject = {"environment": self._store.environment, "state": "open"}
+        found = await self._decisions.find({"kind": ["decision", "verdict"], **mine}, limit=_AT_ONCE)
         CLAIMS_UNFINISHED.labels(SERVICE).set(len(found))
         oldest = self._clock.now() - FINISH_AFTER
         for stored in found:

@@ -1,7 +1,7 @@
 """What the clock does: remind at 50 % and 90 % of a term, close at its end, tell votes left untold.
 
-Runs under the lease `lease|approvals-timer`. A holder that stalls may overlap with its successor: every
-step here is a create or a compare-and-set, so it still happens once.
+Runs under the lease `lease|approvals-timer|<environment>`. A holder that stalls may overlap with its
+successor: every step here is a create or a compare-and-set, so it still happens once.
 """
 
 from datetime import datetime
@@ -37,7 +37,8 @@ class Expiry:
 
     async def tick(self) -> None:
         """Do everything that is due; one approval that fails does not hold up the others."""
-        found = await self._store.decisions.find({"kind": "approval", "state": "PENDING"}, limit=_AT_ONCE)
+        mine: JsonObject = {"environment": self._store.environment, "state": "PENDING"}
+        found = await self._store.decisions.find({"kind": "approval", **mine}, limit=_AT_ONCE)
         heads = [Head.model_validate(stored.body) for stored in found]
         now = self._clock.now()
         PENDING_APPROVALS.labels(SERVICE).set(len(heads))

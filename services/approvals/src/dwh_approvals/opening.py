@@ -14,14 +14,12 @@ from dwh_contracts.times import format_time, parse_time
 from dwh_contracts.workflow import Approval, WorkflowConfig
 from dwh_eventstore import Store, StoreUnavailable
 from dwh_runtime.config_source import ConfigSource
-from dwh_runtime.outcomes import Retry
+from dwh_runtime.stored import StoredRuns
 
 from dwh_approvals.decide import asks_for_approval, expires_at
 from dwh_approvals.effects import Ledger
 from dwh_approvals.records import Head, RunKey
 
-RUN_WAIT_SECONDS = 5.0
-RUN_POLL_SECONDS = 0.05
 _TRIES = 30
 
 JudgeEarly = Callable[[RunKey], Awaitable[None]]
@@ -46,6 +44,7 @@ class Openings:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._runs = StoredRuns(store.events, clock)
         self._ledger = ledger
         self._configs = configs
         self._judge_early = judge_early
@@ -56,7 +55,7 @@ class Openings:
         key = RunKey(event.environment, event.job_name, event.job_run_id, event.attempt)
         await self._raise_newest(key)
         if isinstance(event.model, JobCompleted) and asks_for_approval(event.model):
-            await self.open(await self._stored(event))
+            await self.open(await self._runs.get(event.event_id, event.timestamp))
         await self._close_older(key)
 
     async def open(self, run: Event) -> None:
@@ -94,17 +93,6 @@ class Openings:
                 "requester": requester if isinstance(requester, str) else None,
             }
         )
-
-    async def _stored(self, event: Event) -> Event:
-        """The run by realtime get: what is decided on is what the store holds, never a message."""
-        deadline = self._clock.monotonic() + RUN_WAIT_SECONDS
-        while True:
-            run = await self._store.events.get(event.event_id, event.timestamp)
-            if run is not None:
-                return run
-            if self._clock.monotonic() >= deadline:
-                raise Retry(f"the run {event.job_run_id} is not in the store yet")
-            await self._clock.sleep(RUN_POLL_SECONDS)
 
     async def _raise_newest(self, key: RunKey) -> None:
         body: JsonObject = {

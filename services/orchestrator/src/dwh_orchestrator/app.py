@@ -8,6 +8,7 @@ from dwh_runtime.config_source import WORKFLOW_CONFIG, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service, instance_name
+from dwh_runtime.stored import StoredRuns
 
 from dwh_orchestrator.consume import Consumer, Deps, subscribe
 from dwh_orchestrator.effects import Effects
@@ -43,11 +44,13 @@ async def build(
         unavailable=(StoreUnavailable, AwsUnavailable),
         clock=clock,
         objects=aws.objects,
+        record=store.record,
     )
     executor = EffectExecutor(store.claims, store.record, instance_name(SERVICE), clock, service=SERVICE)
     senders = {"sqs_mwaa": sqs_mwaa(aws.queues, settings.mwaa_triggers_queue_url)}
     effects = Effects(store, executor, senders, clock)
-    subscribe(broker, Deps(settings, intake, Consumer(store, configs, effects, clock)))
+    consumer = Consumer(store.decisions, StoredRuns(store.events, clock), configs, effects)
+    subscribe(broker, Deps(settings, intake, consumer))
     return Service(
         settings,
         broker,

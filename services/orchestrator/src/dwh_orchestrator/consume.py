@@ -8,25 +8,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dwh_contracts.canonical import JsonObject
-from dwh_contracts.clock import Clock
 from dwh_contracts.event_ids import expected_event_id
 from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import Event
 from dwh_contracts.times import parse_time
 from dwh_contracts.workflow import WorkflowConfig
-from dwh_eventstore import Store
+from dwh_eventstore import Documents
 from dwh_runtime.broker import subscription
 from dwh_runtime.config_source import ConfigInForce, ConfigSource
 from dwh_runtime.intake import Intake, Origin
 from dwh_runtime.outcomes import Retry
+from dwh_runtime.stored import StoredRuns
 from faststream_sqs import SQSBroker
 from faststream_sqs.annotations import Message
 
 from dwh_orchestrator.decide import Decision, decide_approval, decide_run, ignore
 from dwh_orchestrator.settings import Settings
-
-RUN_WAIT_SECONDS = 5.0
-RUN_POLL_SECONDS = 0.05
 
 
 class Effects(Protocol):
@@ -43,10 +40,10 @@ class Effects(Protocol):
 class Consumer:
     """What handling a message needs; `app.build` puts it together."""
 
-    store: Store
+    decisions: Documents
+    runs: StoredRuns
     configs: ConfigSource[WorkflowConfig]
     effects: Effects
-    clock: Clock
 
     async def on_event(self, event: Event, origin: Origin) -> None:  # noqa: ARG002 - intake's shape
         """Decide on one event, record the decision, perform its triggers."""
@@ -56,7 +53,7 @@ class Consumer:
             await self._on_approval(event)
 
     async def _on_run(self, event: Event) -> None:
-        run = await self._stored_run(event.event_id, event)
+        run = await self.runs.get(event.event_id, event.timestamp)
         in_force = self.configs.current()
         await self.effects.perform(event, run, decide_run(run, in_force.config), in_force)
 
@@ -72,14 +69,12 @@ class Consumer:
                 event, event, ignore("another decision on the run was accepted"), in_force
             )
             return
-        run = await self._stored_run(
-            str(claim["source_event_id"]), event, timestamp=str(claim["source_timestamp"])
-        )
+        run = await self.runs.get(str(claim["source_event_id"]), parse_time(str(claim["source_timestamp"])))
         await self.effects.perform(event, run, decide_approval(run, accepted, in_force.config), in_force)
 
     async def _claim(self, event: Event) -> JsonObject | None:
         key = f"decision|{event.environment}|{event.job_name}|{event.job_run_id}|{event.attempt}"
-        found = await self.store.decisions.get(key)
+        found = await self.decisions.get(key)
         return None if found is None else found.body
 
     async def _not_accepted(self, event: Event) -> Decision:
@@ -87,22 +82,10 @@ class Consumer:
         # under an id that no honest decision can have.
         refused_id = approval_refused_id(event.environment, event.content_hash)
         for judged in (expected_event_id(event.body), refused_id):
-            verdict = await self.store.decisions.get(f"verdict|{judged}")
+            verdict = await self.decisions.get(f"verdict|{judged}")
             if verdict is not None:
                 return ignore(f"the decision was not accepted: {verdict.body.get('outcome')}")
         raise Retry("approvals has neither accepted nor refused this decision yet")
-
-    async def _stored_run(self, event_id: str, cause: Event, *, timestamp: str | None = None) -> Event:
-        """The run by realtime get; the indexer may be a step behind, so look for 5 s."""
-        when = parse_time(timestamp) if timestamp else cause.timestamp
-        deadline = self.clock.monotonic() + RUN_WAIT_SECONDS
-        while True:
-            run = await self.store.events.get(event_id, when)
-            if run is not None:
-                return run
-            if self.clock.monotonic() >= deadline:
-                raise Retry(f"the run {cause.job_run_id} is not in the store yet")
-            await self.clock.sleep(RUN_POLL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ A user's mistake gets one line, never a traceback.
 import sys
 
 import typer
-from dwh_local.errors import LocalError, NotReady
+from dwh_local.errors import LocalError, NotReady, WrongValue
 
 from dwh_cli.exits import Ended
 from dwh_cli.verbs import Verbs, overview
@@ -38,6 +38,8 @@ def main() -> None:
         _fail(error, error.code)
     except NotReady as error:
         _fail(error, 3)
+    except WrongValue as error:
+        _fail(error, 2)
     except LocalError as error:
         _fail(error, 1)
 

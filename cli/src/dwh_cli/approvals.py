@@ -12,7 +12,7 @@ from dwh_cli import show
 from dwh_cli.connect import load_environment, setting
 from dwh_cli.exits import Ended, No, NoServer, Usage
 
-app = typer.Typer(no_args_is_help=True, help="Decide on RED runs.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Decide on RED runs.")
 AsJson = Annotated[bool, show.AS_JSON]
 As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who you are, in local mode.")]
 Reason = Annotated[str, typer.Option(help="10 to 2,000 characters.")]
@@ -123,8 +123,10 @@ def bulk(
     """Decide on up to 100 runs with one reason; each is answered on its own."""
     try:
         lines = [line.split("#")[0].split() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{file}: {error}") from None
+    except OSError as error:
+        raise Usage(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Usage(f"{file}: not UTF-8 text") from None
     items = [{"job_name": line[0], "job_run_id": line[1]} for line in lines if len(line) == 2]  # noqa: PLR2004
     if len(items) != sum(bool(line) for line in lines):
         raise Usage(f"{file}: every line is `JOB RUN_ID`")

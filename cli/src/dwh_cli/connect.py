@@ -5,7 +5,7 @@ With no `DWH_ENVIRONMENT` set, the command talks to the system that `dwh local u
 
 import os
 
-from dwh_local.environment import addresses, shared_settings
+from dwh_local.environment import variables
 from dwh_local.system import local_system
 
 from dwh_cli.exits import Usage
@@ -15,8 +15,7 @@ def load_environment() -> None:
     """Complete the process's environment from the local system when none is named."""
     if os.environ.get("DWH_ENVIRONMENT"):
         return
-    system = local_system()
-    for name, value in {**shared_settings(system), **addresses(system)}.items():
+    for name, value in variables(local_system()).items():
         if value:
             os.environ.setdefault(name, value)
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from dwh_local import lifecycle
-from dwh_local.environment import export_lines
+from dwh_local.environment import export_lines, variables
 from dwh_local.progress import Progress
 from dwh_local.supervise import Supervisor
 from dwh_local.system import local_system
 
-app = typer.Typer(no_args_is_help=True, help="The whole system on this machine.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The whole system on this machine.")
 
 
 @app.command()
@@ -55,9 +55,13 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] 
 
 
 @app.command()
-def env() -> None:
+def env(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """Print `export` lines with every address, topic ARN and queue URL."""
-    for line in export_lines(local_system()):
+    system = local_system()
+    if as_json:
+        typer.echo(json.dumps(variables(system), indent=1))
+        return
+    for line in export_lines(system):
         typer.echo(line)
 
 

@@ -6,24 +6,30 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
+from dwh_eventstore import Store, StoreError, StoreSettings, StoreUnavailable, open_store
 
 from dwh_cli.connect import setting
-from dwh_cli.exits import NoServer
+from dwh_cli.exits import NoServer, Usage
 
 T = TypeVar("T")
 
 
 def store_settings() -> StoreSettings:
     """The store of the environment."""
+    replicas = os.environ.get("DWH_OPENSEARCH_REPLICAS") or "0"
+    auth = os.environ.get("DWH_OPENSEARCH_AUTH") or "none"
+    if not (replicas.isascii() and replicas.isdigit()):
+        raise Usage(f"DWH_OPENSEARCH_REPLICAS must be a number, not {replicas!r}")
+    if auth not in {"none", "basic", "sigv4"}:
+        raise Usage(f"DWH_OPENSEARCH_AUTH must be none, basic or sigv4, not {auth!r}")
     return StoreSettings(
         url=setting("DWH_OPENSEARCH_URL"),
         environment=setting("DWH_ENVIRONMENT"),
         service="cli",
-        auth=os.environ.get("DWH_OPENSEARCH_AUTH") or "none",  # type: ignore[arg-type]
+        auth=auth,  # type: ignore[arg-type]
         user=os.environ.get("DWH_OPENSEARCH_USER") or None,
         password=os.environ.get("DWH_OPENSEARCH_PASSWORD") or None,
-        replicas=int(os.environ.get("DWH_OPENSEARCH_REPLICAS") or 0),
+        replicas=int(replicas),
     )
 
 
@@ -42,9 +48,12 @@ def wait_for(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine that reads the store to its end.
 
     Raises:
+        Usage: the settings of the store are wrong.
         NoServer: the store does not answer; the text says where it was looked for.
     """
     try:
         return asyncio.run(work())
     except StoreUnavailable as error:
         raise NoServer(str(error)) from error
+    except StoreError as error:
+        raise Usage(str(error)) from error

@@ -11,7 +11,7 @@ from dwh_cli import show
 from dwh_cli.exits import No, Usage
 from dwh_cli.store import opened_store, store_settings, wait_for
 
-runs = typer.Typer(no_args_is_help=True, help="Runs, from the read models.")
+runs = typer.Typer(add_completion=False, no_args_is_help=True, help="Runs, from the read models.")
 AsJson = Annotated[bool, show.AS_JSON]
 
 
@@ -41,10 +41,11 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """The newest runs."""
+    newer_than = _time(since)
 
     async def read() -> list[dict[str, Any]]:
         async with opened_store() as store:
-            page = await views.list_runs(store, job_name=job, status=status, since=_time(since), limit=limit)
+            page = await views.list_runs(store, job_name=job, status=status, since=newer_than, limit=limit)
             return page.items
 
     items = wait_for(read)

@@ -69,7 +69,11 @@ def addresses(system: System) -> dict[str, str]:
     return found
 
 
+def variables(system: System) -> dict[str, str]:
+    """All that `dwh local env` prints."""
+    return {**shared_settings(system), **addresses(system)}
+
+
 def export_lines(system: System) -> list[str]:
     """`export` lines for a shell."""
-    values = {**shared_settings(system), **addresses(system)}
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables(system).items()]

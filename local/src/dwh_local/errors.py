@@ -2,6 +2,7 @@
 
 LocalError
 ├── Missing        something this machine or checkout lacks; the text says how to get it
+├── WrongValue     an argument or variable has no such value; the text names it
 ├── PortBusy       another process holds a port; the text names both
 ├── NotReady       a part did not become ready in time; the text names its log
 └── StepFailed     an expected effect of the demo was not observed
@@ -16,6 +17,10 @@ class LocalError(Exception):
 
 class Missing(LocalError):  # noqa: N818 - named for what happened
     """Something this machine or checkout lacks."""
+
+
+class WrongValue(LocalError):  # noqa: N818 - named for what happened
+    """An argument or variable that cannot be what was given."""
 
 
 class PortBusy(LocalError):  # noqa: N818 - named for what happened

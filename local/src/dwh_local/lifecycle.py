@@ -19,7 +19,7 @@ from dwh_eventstore.settings import StoreSettings
 from dwh_local import airflow, opensearch, topology
 from dwh_local.aws import client
 from dwh_local.environment import SERVICES, WORKFLOW_CONFIG
-from dwh_local.errors import LocalError, NotReady
+from dwh_local.errors import NotReady
 from dwh_local.ports import require_free
 from dwh_local.programs import AIRFLOW, COURIER, TIMER, programs, readiness
 from dwh_local.progress import Progress
@@ -180,9 +180,3 @@ class _Start:
             raise NotReady(
                 f"{name} is not ready (log: {self.supervisor.log(name)}):\n{self.supervisor.tail(name)}"
             )
-
-
-def require_running(system: System) -> None:
-    """Raise LocalError when the local system is down."""
-    if not Supervisor(system.place).alive():
-        raise LocalError("the local system is down: run `dwh local up`")

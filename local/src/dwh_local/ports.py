@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from dwh_local.errors import LocalError, PortBusy
+from dwh_local.errors import PortBusy, WrongValue
 
 HIGHEST_SLOT = 97
 SLOT_STEP = 10
@@ -30,7 +30,7 @@ class Ports:
     def for_slot(cls, slot: int) -> Ports:
         """Ports of the slot-th checkout on one machine."""
         if not 0 <= slot <= HIGHEST_SLOT:
-            raise LocalError(f"DWH_LOCAL_SLOT must lie between 0 and {HIGHEST_SLOT}, not {slot}")
+            raise WrongValue(f"DWH_LOCAL_SLOT must lie between 0 and {HIGHEST_SLOT}, not {slot}")
         base = cls()
         others = {
             name: port + SLOT_STEP * slot for name, port in asdict(base).items() if name != "opensearch"
@@ -38,10 +38,10 @@ class Ports:
         return cls(opensearch=base.opensearch + slot, **others)
 
     def with_overrides(self, overrides: Mapping[str, int]) -> Ports:
-        """The same with some ports replaced. Raises LocalError for a part that has none."""
+        """The same with some ports replaced. Raises WrongValue for a part that has none."""
         known = {field.name for field in fields(self)}
         if unknown := sorted(set(overrides) - known):
-            raise LocalError(f"no part is called {unknown[0]!r}: ports have {', '.join(sorted(known))}")
+            raise WrongValue(f"no part is called {unknown[0]!r}: ports have {', '.join(sorted(known))}")
         return replace(self, **overrides)
 
     def items(self) -> list[tuple[str, int]]:
@@ -53,7 +53,7 @@ def slot_from_environment(environ: Mapping[str, str] = os.environ) -> int:
     """Value of DWH_LOCAL_SLOT, 0 when unset."""
     text = environ.get("DWH_LOCAL_SLOT") or "0"
     if not text.isascii() or not text.isdigit():
-        raise LocalError(f"DWH_LOCAL_SLOT must be a number from 0 to {HIGHEST_SLOT}, not {text!r}")
+        raise WrongValue(f"DWH_LOCAL_SLOT must be a number from 0 to {HIGHEST_SLOT}, not {text!r}")
     return int(text)
 
 

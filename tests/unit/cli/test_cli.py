@@ -51,6 +51,35 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "text"),
+    [
+        (["runs", "list", "--since", "yesterday"], {}, "--since"),
+        (["runs", "list"], {"DWH_OPENSEARCH_REPLICAS": "x"}, "DWH_OPENSEARCH_REPLICAS"),
+        (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "magic"}, "DWH_OPENSEARCH_AUTH"),
+        (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "basic"}, "basic needs a user and a password"),
+        (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
+        (["local", "up", "--port", "postgres=1"], {}, "postgres"),
+        (
+            ["approvals", "bulk", "no-file", "--decision", "APPROVED", "--reason", "looked at it"],
+            {},
+            "no-file",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line_before_any_server_is_asked(arguments, variables, text):
+    answer = dwh(*arguments, **variables)
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert text in line
+
+
+def test_the_addresses_of_the_local_system_are_data_too():
+    told = json.loads(dwh("local", "env", "--json").stdout)
+    lines = dwh("local", "env").stdout.splitlines()
+    assert [line.partition("=")[0] for line in lines] == [f"export {name}" for name in told]
+
+
 # One process for many files would publish none of them; each file is refused by its own reason.
 @pytest.mark.parametrize("name", ["not_json.txt", "binary.bin", "no_status.json", "job_name_path.json"])
 def test_emit_refuses_a_bad_file_in_one_line_with_its_reason(name):

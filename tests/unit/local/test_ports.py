@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from dwh_local.errors import LocalError, PortBusy
+from dwh_local.errors import PortBusy, WrongValue
 from dwh_local.ports import Ports, is_busy, owner_of, require_free, slot_from_environment
 
 
@@ -29,13 +29,13 @@ def test_no_two_slots_share_a_port() -> None:
 
 @pytest.mark.parametrize("text", ["98", "-1", "one", "1.5", "²"])
 def test_a_wrong_slot_is_refused(text: str) -> None:
-    with pytest.raises(LocalError, match="DWH_LOCAL_SLOT"):
+    with pytest.raises(WrongValue, match="DWH_LOCAL_SLOT"):
         Ports.for_slot(slot_from_environment({"DWH_LOCAL_SLOT": text}))
 
 
 def test_an_override_for_no_part_names_the_parts() -> None:
     assert Ports().with_overrides({"aws": 9999}).aws == 9999
-    with pytest.raises(LocalError, match="no part is called 'postgres': ports have airflow, alerts"):
+    with pytest.raises(WrongValue, match="no part is called 'postgres': ports have airflow, alerts"):
         Ports().with_overrides({"postgres": 5432})
 
 

@@ -1,6 +1,5 @@
 """Texts within the limits of contracts.md 1."""
 
-LONGEST_NAME = 200
 LONGEST_MESSAGE = 4_000
 LONGEST_STACK_TRACE = 32_000
 _ROOM_FOR_THE_CUT = 40

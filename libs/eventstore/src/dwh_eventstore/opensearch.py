@@ -292,6 +292,8 @@ def _reason(error: Exception) -> str:
     told = info.get("error") if isinstance(info, dict) else None
     if isinstance(told, dict) and told.get("reason"):
         return f"{told.get('type')}: {told['reason']}"
+    if isinstance(error, NoAnswer) and len(error.args) > _INFO:
+        return str(error.args[1])  # the client's text names the same cause twice
     return str(error) or type(error).__name__
 
 

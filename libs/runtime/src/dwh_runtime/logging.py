@@ -17,7 +17,9 @@ from dwh_runtime.redaction import Redactor
 from dwh_runtime.settings import ServiceSettings
 
 # Two lines per message from the broker and one per probe from uvicorn would drown our own.
-_QUIET = ("uvicorn.access", "uvicorn.error", "aiobotocore", "botocore", "opensearch", "faststream")
+_QUIET = ("uvicorn.access", "uvicorn.error", "aiobotocore", "botocore", "faststream")
+# Logs a stack for each failed call; the error that we raise says the same in one line.
+_ERRORS_ONLY = ("opensearch",)
 
 
 def configure(settings: ServiceSettings, service: str) -> None:
@@ -41,6 +43,8 @@ def configure(settings: ServiceSettings, service: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _ERRORS_ONLY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

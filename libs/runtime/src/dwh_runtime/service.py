@@ -97,11 +97,14 @@ class Service:
 
     async def _dependencies_there(self) -> bool:
         """Receive nothing before everything needed was there once; False when told to stop meanwhile."""
+        told: set[str] = set()
         while not self._stop.is_set():
             away = await failures(self._ready, _PATIENCE_SECONDS)
             if not away:
                 return True
-            log.warning("service_waits", away=away)
+            if away.keys() != told:
+                log.warning("service_waits", away=away)
+                told = set(away)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
         return False

@@ -14,7 +14,7 @@ from dwh_local.demo import runs, summary
 from dwh_local.demo.observer import Observer
 from dwh_local.demo.steps import Steps
 from dwh_local.demo.story import Story
-from dwh_local.errors import LocalError
+from dwh_local.errors import LocalError, WrongValue
 from dwh_local.progress import Progress
 from dwh_local.supervise import Supervisor
 from dwh_local.system import Faults, System, local_system
@@ -33,7 +33,7 @@ def main() -> int:
         _run(system, progress)
     except LocalError as error:
         print(f"demo: {error}", file=sys.stderr, flush=True)  # noqa: T201
-        return 1
+        return 2 if isinstance(error, WrongValue) else 1
     return 0
 
 
@@ -87,8 +87,10 @@ def _number(observer: Observer) -> int:
 def _faults() -> Faults:
     copies, seed = os.environ.get("DEMO_COPIES") or "1", os.environ.get("DEMO_SHUFFLE") or None
     for name, text in (("DEMO_COPIES", copies), ("DEMO_SHUFFLE", seed)):
-        if text is not None and not text.isdigit():
-            raise LocalError(f"{name} must be a number, not {text!r}")
+        if text is not None and not (text.isascii() and text.isdigit()):
+            raise WrongValue(f"{name} must be a number, not {text!r}")
+    if int(copies) < 1:
+        raise WrongValue("DEMO_COPIES must be at least 1")
     return Faults(int(copies), None if seed is None else int(seed))
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from dwh_contracts.clock import ManualClock
-from dwh_eventstore import Store, StoreSettings, StoreUnavailable, bootstrap, indices, open_store
+from dwh_eventstore import Store, StoreSettings, StoreUnavailable, bootstrap, indices, mappings, open_store
 from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.testing import BackendSuite, RunFacts, StoreSuite
 from dwh_eventstore.testing.backend_suite import make_indices
@@ -170,9 +170,13 @@ class TestStoreOverOpenSearch(StoreSuite):
     async def test_a_writer_of_other_folds_refuses_to_write(
         self, broken: Store, empty: OpenSearchBackend
     ) -> None:
-        await empty._ask("PUT", "/rm-job-events-v0001/_mapping", {"_meta": {"fold_version": 99}})
+        async def written_by(version: int) -> None:
+            await empty._ask("PUT", "/rm-job-events-v0001/_mapping", {"_meta": {"fold_version": version}})
+
+        await written_by(99)
         with pytest.raises(StoreUnavailable, match="version 99"):
             await broken.record([RunFacts().completed("GREEN")])
+        await written_by(mappings.FOLD_VERSION)  # other tests share the node
 
 
 async def test_a_server_that_is_not_there_is_named_with_its_address() -> None:

@@ -259,3 +259,46 @@ async def test_with_no_config_ever_seen_the_service_is_not_ready():
     del line.aws.objects.stored[URI]
     with pytest.raises(ConfigMissing, match=r"workflow_config\.json"):
         await line.configs.ready()
+
+
+async def test_a_forged_decision_cannot_occupy_the_record_of_an_honest_one(line):
+    run = await line.store_run(quality_status="RED")
+    honest = event_from_body(an_approval_decision(job_name=run.job_name, job_run_id=run.job_run_id))
+    forged = event_from_body(
+        an_approval_decision(
+            job_name=run.job_name,
+            job_run_id=run.job_run_id,
+            decision="REJECTED",
+            decided_by="mallory@example.com",
+        )
+        | {"event_id": honest.event_id}
+    )
+    refused_id = approval_refused_id(forged.environment, forged.content_hash)
+    await line.store.decisions.create(f"verdict|{refused_id}", {"kind": "verdict", "outcome": "refused"})
+    await line.consumer.on_event(forged, ORIGIN)
+    await line.accept(honest, run)
+    await line.consumer.on_event(honest, ORIGIN)
+    assert [message["dag_id"] for message in line.sent] == ["filter_image_glue_pyspark"]
+
+
+async def test_a_message_that_only_bears_the_accepted_id_lends_nothing_to_record_or_triggers(line):
+    run = await line.store_run(quality_status="RED")
+    honest = event_from_body(an_approval_decision(job_name=run.job_name, job_run_id=run.job_run_id))
+    forged = event_from_body(
+        honest.body | {"decision": "REJECTED", "decided_by": "mallory@example.com"},
+    )
+    assert forged.event_id == honest.event_id
+    await line.accept(honest, run)
+    await line.consumer.on_event(forged, ORIGIN)
+    assert line.sent == []
+    await line.consumer.on_event(honest, ORIGIN)
+    assert [message["source"]["event_id"] for message in line.sent] == [honest.event_id]
+
+
+async def test_a_conflicting_copy_lends_no_time_to_the_record_or_to_what_is_stale(line):
+    run = await line.store_run()
+    forged = event_from_body(run.body | {"timestamp": "2026-11-02T00:00:00.000000Z"})
+    await line.consumer.on_event(forged, ORIGIN)
+    [record] = await line.facts("decision_recorded")
+    assert record.timestamp == run.timestamp
+    assert await line.facts("trigger_skipped") == []

@@ -7,10 +7,10 @@ names them (G6). What is not there yet is a `Retry`, not a loss.
 from dataclasses import dataclass
 from typing import Protocol
 
-from dwh_contracts.canonical import JsonObject
+from dwh_contracts.canonical import JsonObject, JsonValue
 from dwh_contracts.event_ids import expected_event_id
 from dwh_contracts.ids import approval_refused_id
-from dwh_contracts.parse import Event
+from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.times import parse_time
 from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Documents
@@ -55,37 +55,48 @@ class Consumer:
     async def _on_run(self, event: Event) -> None:
         run = await self.runs.get(event.event_id, event.timestamp)
         in_force = self.configs.current()
-        await self.effects.perform(event, run, decide_run(run, in_force.config), in_force)
+        await self.effects.perform(run, run, decide_run(run, in_force.config), in_force)
 
     async def _on_approval(self, event: Event) -> None:
+        # Anyone may put a message on the topic: a decision is known by the id its content has. Recorded
+        # under an id it brought, it would occupy the record of the honest event of that id.
         in_force = self.configs.current()
+        event_id = expected_event_id(event.body)
         claim = await self._claim(event)
         if claim is None:
-            await self.effects.perform(event, event, await self._not_accepted(event), in_force)
+            judged, outcome = await self._verdict(event, event_id)
+            cause = _under(event, judged)
+            decision = ignore(f"the decision was not accepted: {outcome}")
+            await self.effects.perform(cause, cause, decision, in_force)
             return
         accepted = claim["event"]
-        if not isinstance(accepted, dict) or accepted.get("event_id") != event.event_id:
-            await self.effects.perform(
-                event, event, ignore("another decision on the run was accepted"), in_force
-            )
+        if not isinstance(accepted, dict) or accepted.get("event_id") != event_id:
+            cause = _under(event, event_id)
+            decision = ignore("another decision on the run was accepted")
+            await self.effects.perform(cause, cause, decision, in_force)
             return
         run = await self.runs.get(str(claim["source_event_id"]), parse_time(str(claim["source_timestamp"])))
-        await self.effects.perform(event, run, decide_approval(run, accepted, in_force.config), in_force)
+        cause = event_from_body(accepted)
+        await self.effects.perform(cause, run, decide_approval(run, accepted, in_force.config), in_force)
 
     async def _claim(self, event: Event) -> JsonObject | None:
         key = f"decision|{event.environment}|{event.job_name}|{event.job_run_id}|{event.attempt}"
         found = await self.decisions.get(key)
         return None if found is None else found.body
 
-    async def _not_accepted(self, event: Event) -> Decision:
-        # A decision is known by the id its content has, whatever id it brought; a refused one is judged
-        # under an id that no honest decision can have.
+    async def _verdict(self, event: Event, event_id: str) -> tuple[str, JsonValue]:
+        """The id a losing decision was judged under, and what became of it; see approval_refused_id."""
         refused_id = approval_refused_id(event.environment, event.content_hash)
-        for judged in (expected_event_id(event.body), refused_id):
+        for judged in (event_id, refused_id):
             verdict = await self.decisions.get(f"verdict|{judged}")
             if verdict is not None:
-                return ignore(f"the decision was not accepted: {verdict.body.get('outcome')}")
+                return judged, verdict.body.get("outcome")
         raise Retry("approvals has neither accepted nor refused this decision yet")
+
+
+def _under(event: Event, event_id: str) -> Event:
+    """The event under the id it was judged by, whatever id it brought."""
+    return event_from_body({**event.body, "event_id": event_id})
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,3 +218,12 @@ async def test_two_people_at_one_instant_have_two_votes(a_line):
 async def test_events_of_other_kinds_ask_nothing_of_this_service(line):
     await line.on(event_from_body(a_job_started(environment="local")))
     assert await line.facts() == []
+
+
+async def test_a_conflicting_copy_that_asks_opens_nothing_for_a_run_that_asks_nobody(line):
+    stored = await line.indexed(quality_status="GREEN")
+    forged = event_from_body(
+        a_job_event(environment="local", quality_status="RED") | {"event_id": stored.event_id}
+    )
+    await line.on(forged)
+    assert await line.facts("approval_requested") == []

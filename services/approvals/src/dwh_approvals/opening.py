@@ -55,7 +55,9 @@ class Openings:
         key = RunKey(event.environment, event.job_name, event.job_run_id, event.attempt)
         await self._raise_newest(key)
         if isinstance(event.model, JobCompleted) and asks_for_approval(event.model):
-            await self.open(await self._runs.get(event.event_id, event.timestamp))
+            run = await self._runs.get(event.event_id, event.timestamp)
+            if isinstance(run.model, JobCompleted) and asks_for_approval(run.model):
+                await self.open(run)
         await self._close_older(key)
 
     async def open(self, run: Event) -> None:

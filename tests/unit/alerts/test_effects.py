@@ -3,91 +3,30 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from dwh_alerts.consume import Consumer
+from alerts_line import CONSOLE, NOW, NOWHERE, Line, a_line, accept, decided, finished
 from dwh_alerts.decide import RING_SIZE
-from dwh_alerts.effects import Heads, OpenIncidents, Outbox, head_key
+from dwh_alerts.effects import Heads, OpenIncidents, head_key
 from dwh_alerts.routes import Routes, Severity
-from dwh_alerts.sinks import DecideLinks, Deliveries, SnsSink
 from dwh_contracts import ids
-from dwh_contracts.alerts import AlertMessage
-from dwh_contracts.canonical import JsonObject
-from dwh_contracts.clock import Clock, ManualClock, SystemClock
+from dwh_contracts.clock import ManualClock, SystemClock
 from dwh_contracts.event_ids import expected_event_id
 from dwh_contracts.parse import Event, event_from_body
-from dwh_contracts.testing import a_job_event, an_approval_decision
 from dwh_contracts.times import format_time
-from dwh_eventstore import MemoryBackend, Store, StoreUnavailable, memory_store
+from dwh_eventstore import MemoryBackend, StoreUnavailable
 from dwh_runtime.aws import AwsRefused, AwsUnavailable
-from dwh_runtime.effects import EffectExecutor
-from dwh_runtime.intake import Origin
-from dwh_runtime.links import LinkContent, LinkSigner
+from dwh_runtime.links import LinkContent
 from dwh_runtime.metrics import OPEN_INCIDENTS
 from dwh_runtime.outcomes import Retry
-from dwh_runtime.stored import StoredRuns
 from dwh_runtime.testing import MemoryAws
 
-NOW = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
-NOWHERE = Origin(None, None, None)
-CONSOLE = "https://console.example.com"
 KEY = head_key("dev/transform_images/quality")
 
 
 class Died(BaseException):
     """Stands for the death of the process: nothing catches it."""
-
-
-@dataclass
-class Line:
-    """One replica of the service over shared memory."""
-
-    store: Store
-    aws: MemoryAws
-    clock: Clock
-    heads: Heads
-    outbox: Outbox
-    consumer: Consumer
-    signer: LinkSigner
-
-    async def on(self, event: Event) -> None:
-        """As the message comes, after the indexer stored it."""
-        await self.store.events.append([event])
-        await self.consumer.on_event(event, NOWHERE)
-
-    @property
-    def messages(self) -> list[tuple[str, AlertMessage]]:
-        return [
-            (sent.topic_arn, AlertMessage.model_validate_json(json.loads(sent.body)["default"]))
-            for sent in self.aws.topics.published
-        ]
-
-    @property
-    def told(self) -> list[tuple[str, str, bool]]:
-        return [(topic, message.transition, message.possible_duplicate) for topic, message in self.messages]
-
-    async def facts(self) -> list[tuple[str, str]]:
-        found = await self.store.events.find("effect", {"service": "alerts"})
-        return sorted((fact.event_type, str(fact.body["outcome"])) for fact in found)
-
-    async def incident(self) -> JsonObject:
-        page = await self.store.read_models.search("job-alerts", {"family": "quality"})
-        [incident] = page.items
-        return incident
-
-
-def a_line(backend: MemoryBackend, aws: MemoryAws, clock: Clock, owner: str = "one") -> Line:
-    store = memory_store("dev", clock, service="alerts", backend=backend)
-    signer = LinkSigner(["k" * 32], clock)
-    executor = EffectExecutor(store.claims, store.record, owner, clock, service="alerts")
-    sinks = {f"sns-{name}": SnsSink(aws.topics, name) for name in ("warning", "critical")}
-    deliveries = Deliveries(executor, sinks, DecideLinks(signer, CONSOLE), clock)
-    heads = Heads(store.effects, store.events, Routes(console_url=CONSOLE), clock, environment="dev")
-    outbox = Outbox(heads, store.record, deliveries, clock)
-    consumer = Consumer(store.decisions, heads, outbox, StoredRuns(store.events, clock))
-    return Line(store, aws, clock, heads, outbox, consumer, signer)
 
 
 @pytest.fixture
@@ -103,34 +42,6 @@ def clock() -> ManualClock:
 @pytest.fixture
 def line(backend: MemoryBackend, clock: ManualClock) -> Line:
     return a_line(backend, MemoryAws(), clock)
-
-
-def finished(kind: str, run_id: str = "run-1", *, at: datetime = NOW) -> Event:
-    body = a_job_event(
-        environment="dev",
-        job_name="transform_images",
-        job_run_id=run_id,
-        timestamp=format_time(at),
-        **({"status": "FAILED"} if kind == "FAILED" else {"quality_status": kind}),
-    )
-    return event_from_body(body)
-
-
-def decided(decision: str = "APPROVED", run_id: str = "run-1", *, by: str = "approver@example.com") -> Event:
-    body = an_approval_decision(
-        environment="dev",
-        job_name="transform_images",
-        job_run_id=run_id,
-        decision=decision,
-        decided_by=by,
-        timestamp=format_time(NOW),
-    )
-    return event_from_body(body)
-
-
-async def accept(store: Store, event: Event) -> None:
-    key = f"decision|dev|{event.job_name}|{event.job_run_id}|{event.attempt}"
-    assert await store.decisions.create(key, {"kind": "decision", "event": event.body})
 
 
 async def test_a_red_run_is_one_critical_message_and_one_open_incident(line: Line) -> None:

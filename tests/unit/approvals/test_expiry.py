@@ -169,3 +169,11 @@ async def test_looking_goes_on_while_the_store_is_away(line, monkeypatch):
         line.clock.advance(1)
     running.cancel()
     assert looks >= 2
+
+
+async def test_a_head_that_cannot_be_read_holds_up_no_other(line):
+    await line.run()
+    await line.store.decisions.create(
+        "approval|odd", {"kind": "approval", "state": "PENDING", "environment": "local"}
+    )
+    await line.expiry.tick()

@@ -16,6 +16,7 @@ from dwh_contracts.parse import event_from_body
 from dwh_eventstore import Store, StoreError, StoreUnavailable, Versioned
 from dwh_runtime.aws import AwsError, Topics
 from dwh_runtime.logging import get_logger
+from pydantic import ValidationError
 
 from dwh_approvals.bodies import accepted_body, expired_body, requested_body, verdict_body
 from dwh_approvals.metrics import CLAIMS_UNFINISHED, DECISION_WAIT_SECONDS
@@ -172,15 +173,15 @@ class Ledger:
         CLAIMS_UNFINISHED.labels(SERVICE).set(len(found))
         oldest = self._clock.now() - FINISH_AFTER
         for stored in found:
-            key = RunKey.of(stored.body)
             try:
+                key = RunKey.of(stored.body)
                 if stored.body["kind"] == "decision":
                     if DecisionClaim.model_validate(stored.body).created_at <= oldest:
                         log.info("claim_taken_up", claim=stored.key)
                         await self.finish(key)
                 elif VerdictClaim.model_validate(stored.body).created_at <= oldest:
                     await self._finish_verdict(stored)
-            except (StoreError, AwsError) as error:
+            except (StoreError, AwsError, ValidationError) as error:
                 log.warning("claim_not_finished", claim=stored.key, error=str(error))
 
     async def run(self) -> None:

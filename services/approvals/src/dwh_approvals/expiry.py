@@ -10,10 +10,11 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.times import format_time
-from dwh_eventstore import Store, StoreError
+from dwh_eventstore import Store, StoreError, Versioned
 from dwh_runtime.aws import AwsError
 from dwh_runtime.logging import get_logger
 from dwh_runtime.metrics import PENDING_APPROVALS
+from pydantic import ValidationError
 
 from dwh_approvals.bodies import reminder_body
 from dwh_approvals.effects import FINISH_AFTER, Ledger
@@ -25,6 +26,14 @@ log = get_logger(__name__)
 
 STAGES = (50, 90)
 _AT_ONCE = 10_000
+
+
+def _readable(stored: Versioned) -> Head | None:
+    try:
+        return Head.model_validate(stored.body)
+    except ValidationError as error:
+        log.error("head_not_readable", head=stored.key, error=str(error))
+        return None
 
 
 class Expiry:
@@ -39,7 +48,7 @@ class Expiry:
         """Do everything that is due; one approval that fails does not hold up the others."""
         mine: JsonObject = {"environment": self._store.environment, "state": "PENDING"}
         found = await self._store.decisions.find({"kind": "approval", **mine}, limit=_AT_ONCE)
-        heads = [Head.model_validate(stored.body) for stored in found]
+        heads = [head for stored in found if (head := _readable(stored)) is not None]
         now = self._clock.now()
         PENDING_APPROVALS.labels(SERVICE).set(len(heads))
         waiting = [(now - head.opened_at).total_seconds() for head in heads]

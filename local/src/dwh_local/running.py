@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,19 +14,44 @@ from typing import Any, TypeVar
 from dwh_contracts.attributes import attributes_of, subject_of
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import SystemClock
+from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.testing import a_job_event, an_approval_decision
 from dwh_contracts.times import format_time
 from dwh_eventstore import Store, StoreSettings, bootstrap, open_store
 from dwh_runtime.aws import AwsClients
 
+from dwh_local import topology
+from dwh_local.aws import client
 from dwh_local.opensearch import Node
-from dwh_local.testing import free_port
+from dwh_local.testing import service_port
 from dwh_local.topology import Names
 
 T = TypeVar("T")
 
 VISIBILITY_SECONDS = 3
 DRAIN_SECONDS = 5
+
+
+class Inbox:
+    """A queue that a test reads: one of the system's, or one of its own behind topics."""
+
+    def __init__(self, names: Names, queue: str, topics: Sequence[str] = ()) -> None:
+        self._sqs = client("sqs", names.endpoint_url)
+        self._url = topology.ensure_queue(self._sqs, names.name(queue), {})
+        sns = client("sns", names.endpoint_url)
+        for topic in topics:
+            topology.subscribe(sns, names.topic_arn(topic), names.queue_arn(queue), {})
+
+    def received(self, wait_seconds: int = 0) -> list[JsonObject]:
+        """What has come since the last look, waiting for the first that long."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
+        )
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    async def look(self) -> list[JsonObject]:
+        """`received`, for `RunningService.until`."""
+        return self.received()
 
 
 class RunningService:
@@ -43,6 +68,11 @@ class RunningService:
         self.clock = SystemClock()
         self.process: subprocess.Popen[bytes] | None = None
         self._variables = dict(variables)
+
+    @property
+    def url(self) -> str:
+        """Where it answers HTTP."""
+        return f"http://127.0.0.1:{self._variables['DWH_HTTP_PORT']}"
 
     def start(self, program: Path | None = None, **variables: str) -> None:
         """Start the service, or a program that builds it with a port that dies."""
@@ -83,6 +113,17 @@ class RunningService:
         attributes = {"event_type": "job_completed"} if isinstance(body, bytes) else attributes_of(body)
         subject = None if isinstance(body, bytes) else subject_of(body)
         await self.aws.topics.publish(self.names.topic_arn(topic), raw, attributes, subject)
+
+    async def emit_stored(self, body: JsonObject) -> JsonObject:
+        """A run as it comes when the indexer is a step ahead: in the store, then as a message."""
+        await self.store.record([event_from_body(body)])
+        await self.emit(body)
+        return body
+
+    async def facts(self) -> list[Event]:
+        """What the services have recorded in this environment."""
+        await self.store.refresh()
+        return await self.store.events.find("effect", {"environment": self.environment})
 
     async def decide(self, run: JsonObject, **over: Any) -> JsonObject:
         """What approvals does, in its order: the claim, then the message; the winning event."""
@@ -136,7 +177,7 @@ async def running_service(
         "DWH_ENVIRONMENT": names.environment,
         "DWH_QUEUE_URL": names.queue_url(service),
         "DWH_OPENSEARCH_URL": node.url,
-        "DWH_HTTP_PORT": str(free_port(16_000, 16_999)),
+        "DWH_HTTP_PORT": str(service_port()),
         "DWH_HANDLER_SECONDS": str(VISIBILITY_SECONDS),
         "DWH_VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
         "DWH_DRAIN_SECONDS": str(DRAIN_SECONDS),

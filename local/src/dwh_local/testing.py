@@ -7,6 +7,7 @@ first use; a fresh environment name per test keeps the AWS names of tests apart.
 from __future__ import annotations
 
 import hashlib
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +17,44 @@ import pytest
 from dwh_local import aws, opensearch, topology
 from dwh_local.errors import NotReady
 
-__all__ = ["aws_environment", "environment", "free_port", "gateway", "names", "opensearch_node"]
+__all__ = [
+    "aws_environment",
+    "environment",
+    "free_port",
+    "gateway",
+    "names",
+    "opensearch_node",
+    "service_port",
+]
+
+_SERVICE_PORTS = range(16_000, 17_000)
 
 
 def free_port(low: int, high: int, *, skip: int = 0) -> int:
     """The highest free port of a range, `skip` free ones left out."""
     for port in range(high, low - 1, -1):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if not _is_free(port):
+            continue
         if skip == 0:
             return port
         skip -= 1
     raise NotReady(f"no free port from {low} to {high}")
+
+
+def service_port() -> int:
+    """A free port for a service under test, drawn: workers that look at one moment get different ones."""
+    ports = random.sample(_SERVICE_PORTS, len(_SERVICE_PORTS))
+    return next(port for port in ports if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _worker(request: pytest.FixtureRequest) -> int:

@@ -2,11 +2,9 @@ import json
 
 import httpx
 import pytest
-from dwh_contracts.parse import event_from_body
 from dwh_eventstore import StoreSettings, bootstrap, open_store
 from dwh_local import topology
-from dwh_local.aws import client
-from dwh_local.running import running_service
+from dwh_local.running import Inbox, running_service
 
 ENVIRONMENT = "local"  # the only one in which a name is identity enough
 REASON = "the dropped rows are replayed tonight"
@@ -18,22 +16,14 @@ class Approvals:
     def __init__(self, running):
         self.running = running
         self.store = running.store
-        names = running.names
-        self.sqs = client("sqs", names.endpoint_url)
-        self.inbox = topology.ensure_queue(self.sqs, names.name("approvals-inbox"), {})
-        sns = client("sns", names.endpoint_url)
-        topology.subscribe(sns, names.topic_arn("job-approvals"), names.queue_arn("approvals-inbox"), {})
-        self.url = f"http://127.0.0.1:{running._variables['DWH_HTTP_PORT']}"
+        self.inbox = Inbox(running.names, "approvals-inbox", ["job-approvals"])
+        self.url = running.url
 
     def start(self, program=None, **variables):
         self.running.start(program, **variables)
 
     async def red_run(self, run_id):
-        """Stored as the indexer would, then published."""
-        body = self.running.a_run(job_run_id=run_id, quality_status="RED")
-        await self.store.record([event_from_body(body)])
-        await self.running.emit(body)
-        return body
+        return await self.running.emit_stored(self.running.a_run(job_run_id=run_id, quality_status="RED"))
 
     async def get(self, path):
         async with httpx.AsyncClient(base_url=self.url, headers={"X-Local-User": "ann"}) as http:
@@ -58,9 +48,7 @@ class Approvals:
 
     def messages(self, run_id):
         """What has come out of the topic for this run since the last look."""
-        answer = self.sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        bodies = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-        return [body for body in bodies if body["job_run_id"] == run_id]
+        return [body for body in self.inbox.received() if body["job_run_id"] == run_id]
 
     async def claim(self, run_id):
         found = await self.store.decisions.get(f"decision|{ENVIRONMENT}|transform_images|{run_id}|1")

@@ -1,8 +1,7 @@
 import json
 
 import pytest
-from dwh_local.aws import client
-from dwh_local.running import running_service
+from dwh_local.running import Inbox, running_service
 
 CONFIG = {
     "version": "2.0",
@@ -38,11 +37,4 @@ async def orchestrator(names, opensearch_node, aws_environment):
 
 @pytest.fixture
 def triggers(names):
-    """All messages that have come to mwaa-triggers since the last look."""
-    sqs = client("sqs", names.endpoint_url)
-
-    def received():
-        answer = sqs.receive_message(QueueUrl=names.queue_url("mwaa-triggers"), MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-
-    return received
+    return Inbox(names, "mwaa-triggers")

@@ -2,39 +2,27 @@ import time
 from pathlib import Path
 
 import pytest
-from dwh_contracts.parse import event_from_body
 
 pytestmark = pytest.mark.integration
 DYING = Path(__file__).with_name("dying_orchestrator.py")
 
 
-async def store_and_emit(orchestrator, **over):
-    """The run as the indexer stores it, and the message."""
-    body = orchestrator.a_run(**over)
-    await orchestrator.store.record([event_from_body(body)])
-    await orchestrator.emit(body)
-    return body
-
-
 async def one_trigger(orchestrator, triggers):
-    async def look():
-        return triggers()
-
-    [message] = await orchestrator.until(look)
+    [message] = await orchestrator.until(triggers.look)
     await orchestrator.until(orchestrator.empty)
-    assert triggers() == []
+    assert triggers.received() == []
     return message
 
 
 async def facts(orchestrator):
-    await orchestrator.store.refresh()
-    found = await orchestrator.store.events.find("effect", {"environment": orchestrator.environment})
-    return sorted(fact.event_type for fact in found if fact.event_type != "config_accepted")
+    return sorted(
+        fact.event_type for fact in await orchestrator.facts() if fact.event_type != "config_accepted"
+    )
 
 
 async def test_a_green_run_becomes_one_message_and_its_record(orchestrator, triggers):
     orchestrator.start()
-    body = await store_and_emit(orchestrator)
+    body = await orchestrator.emit_stored(orchestrator.a_run())
     message = await one_trigger(orchestrator, triggers)
     assert message["source"]["job_run_id"] == body["job_run_id"]
     assert message["conf"]["start_date"] == body["metrics"]["start_date"]
@@ -44,9 +32,9 @@ async def test_a_green_run_becomes_one_message_and_its_record(orchestrator, trig
 
 async def test_a_red_run_starts_after_its_accepted_approval_only(orchestrator, triggers):
     orchestrator.start()
-    body = await store_and_emit(orchestrator, quality_status="RED")
+    body = await orchestrator.emit_stored(orchestrator.a_run(quality_status="RED"))
     await orchestrator.until(orchestrator.empty)
-    assert triggers() == []
+    assert triggers.received() == []
     decision = await orchestrator.decide(body)
     message = await one_trigger(orchestrator, triggers)
     assert message["source"]["event_id"] == decision["event_id"]
@@ -57,10 +45,10 @@ async def test_a_red_run_starts_after_its_accepted_approval_only(orchestrator, t
 async def test_killed_between_durable_state_and_effect_sends_exactly_once(
     orchestrator, triggers, after, on_record
 ):
-    await store_and_emit(orchestrator)
+    await orchestrator.emit_stored(orchestrator.a_run())
     orchestrator.start(DYING, DIE_AFTER=after)
     assert orchestrator.died() == 137
-    assert triggers() == []
+    assert triggers.received() == []
     assert len(await facts(orchestrator)) == on_record
     orchestrator.start()
     message = await one_trigger(orchestrator, triggers)
@@ -72,15 +60,11 @@ async def test_at_rest_a_trigger_is_on_the_queue_within_one_and_a_half_seconds(
     orchestrator, triggers, record_property
 ):
     orchestrator.start()
-    await store_and_emit(orchestrator, job_run_id=f"warm-{orchestrator.environment}")
+    await orchestrator.emit_stored(orchestrator.a_run(job_run_id=f"warm-{orchestrator.environment}"))
     await one_trigger(orchestrator, triggers)
     began = time.monotonic()
-    await store_and_emit(orchestrator)
-
-    async def look():
-        return triggers()
-
-    assert await orchestrator.until(look)
+    await orchestrator.emit_stored(orchestrator.a_run())
+    assert await orchestrator.until(triggers.look)
     took = time.monotonic() - began
     record_property("emit_to_trigger_seconds", round(took, 3))
     assert took < 1.5

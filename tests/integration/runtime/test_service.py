@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from dwh_local.testing import free_port
+from dwh_local.testing import service_port
 from dwh_runtime.testing import base_environment
 
 pytestmark = pytest.mark.integration
@@ -66,7 +66,7 @@ def start():
     started = []
 
     def start(mode, port=None):
-        process = Process(mode, port or free_port(16_000, 16_999))
+        process = Process(mode, port or service_port())
         started.append(process)
         return process
 

@@ -11,7 +11,7 @@ from dwh_runtime.aws import AwsClients
 from dwh_runtime.service import Service, run
 
 DIES_AFTER = os.environ.pop("DIES_AFTER")
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 2.0
 
 
 async def dying_record(events: Sequence[Event]) -> None:

@@ -9,6 +9,8 @@ from dwh_orchestrator.settings import SERVICE, Settings
 from dwh_runtime.aws import AwsClients
 from dwh_runtime.service import Service, run
 
+LEASE_SECONDS = 2.0
+
 
 async def dying(settings: Settings) -> Service:
     store = await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
@@ -29,7 +31,7 @@ async def dying(settings: Settings) -> Service:
             os._exit(137)
 
         aws.queues.send = send
-    return await build(settings, store=store, aws=aws)
+    return await build(settings, store=store, aws=aws, lease_seconds=LEASE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,17 @@ Record = Callable[[Sequence[Event]], Awaitable[object]]
 class EffectExecutor:
     """Performs effects for one service; safe to share by all its handlers."""
 
-    def __init__(self, claims: ClaimsPort, record: Record, owner: str, clock: Clock, *, service: str) -> None:
+    def __init__(
+        self,
+        claims: ClaimsPort,
+        record: Record,
+        owner: str,
+        clock: Clock,
+        *,
+        service: str,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._lease_seconds = lease_seconds
         self._claims = claims
         self._record = record
         self._owner = owner
@@ -113,7 +123,6 @@ class EffectExecutor:
         key: str,
         call: Call,
         *,
-        lease_seconds: float = LEASE_SECONDS,
         idempotent_target: bool,
         on_fact: OnFact,
         detail: JsonObject | None = None,
@@ -125,7 +134,7 @@ class EffectExecutor:
                 and is taken over after its lease.
         """
         claim: ClaimLike = await self._claims.acquire(
-            key, owner=self._owner, lease_seconds=lease_seconds, detail=detail
+            key, owner=self._owner, lease_seconds=self._lease_seconds, detail=detail
         )
         state = claim.state.name
         if state == "HELD":

@@ -46,10 +46,10 @@ async def build(
         objects=aws.objects,
         record=store.record,
     )
-    executor = EffectExecutor(store.claims, store.record, owner, clock, service=SERVICE)
-    deliveries = Deliveries(
-        executor, _sinks(settings, aws.topics), _links(settings, clock), clock, lease_seconds=lease_seconds
+    executor = EffectExecutor(
+        store.claims, store.record, owner, clock, service=SERVICE, lease_seconds=lease_seconds
     )
+    deliveries = Deliveries(executor, _sinks(settings, aws.topics), _links(settings, clock), clock)
     routes = Routes(console_url=settings.console_url)
     heads = Heads(store.effects, store.events, routes, clock, environment=settings.environment)
     outbox = Outbox(heads, record or store.record, deliveries, clock)

@@ -13,7 +13,7 @@ from dwh_contracts.alerts import AlertMessage
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_runtime.aws import AwsRefused, Topics
-from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor, EffectOutcome, EffectRefused, Step
+from dwh_runtime.effects import EffectExecutor, EffectOutcome, EffectRefused, Step
 from dwh_runtime.links import LinkContent, LinkSigner
 from pydantic import JsonValue
 
@@ -96,14 +96,11 @@ class Deliveries:
         sinks: Mapping[str, Sink],
         links: DecideLinks,
         clock: Clock,
-        *,
-        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.sinks = sinks
         self._executor = executor
         self._links = links
         self._clock = clock
-        self._lease_seconds = lease_seconds
 
     async def perform(self, outgoing: Outgoing) -> None:
         """Make sure that one message has been sent, or refused for good, and that this is recorded.
@@ -126,7 +123,6 @@ class Deliveries:
         outcome = await self._executor.perform(
             outgoing.key,
             call,
-            lease_seconds=self._lease_seconds,
             idempotent_target=False,
             on_fact=lambda outcome: ended_fact(outgoing, outcome),
         )

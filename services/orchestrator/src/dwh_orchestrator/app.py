@@ -5,7 +5,7 @@ from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
 from dwh_runtime.config_source import WORKFLOW_CONFIG, workflow_config
-from dwh_runtime.effects import EffectExecutor
+from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service, instance_name
 from dwh_runtime.stored import StoredRuns
@@ -17,7 +17,12 @@ from dwh_orchestrator.triggers import sqs_mwaa
 
 
 async def build(
-    settings: Settings, *, store: Store | None = None, aws: Aws | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    aws: Aws | None = None,
+    clock: Clock | None = None,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Service:
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
@@ -46,7 +51,10 @@ async def build(
         objects=aws.objects,
         record=store.record,
     )
-    executor = EffectExecutor(store.claims, store.record, instance_name(SERVICE), clock, service=SERVICE)
+    owner = instance_name(SERVICE)
+    executor = EffectExecutor(
+        store.claims, store.record, owner, clock, service=SERVICE, lease_seconds=lease_seconds
+    )
     senders = {"sqs_mwaa": sqs_mwaa(aws.queues, settings.mwaa_triggers_queue_url)}
     effects = Effects(store, executor, senders, clock)
     consumer = Consumer(store.decisions, StoredRuns(store.events, clock), configs, effects)

@@ -18,6 +18,7 @@ from dwh_runtime.aws import AwsRefused, AwsUnavailable
 from dwh_runtime.config_source import ConfigMissing, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import Origin
+from dwh_runtime.metrics import CONFIG_VERSION_INFO
 from dwh_runtime.outcomes import Retry
 from dwh_runtime.stored import StoredRuns
 from dwh_runtime.testing import MemoryAws
@@ -230,11 +231,28 @@ async def test_other_events_are_acknowledged_and_leave_no_record(line):
     assert await line.facts("decision_recorded") == []
 
 
+def shown_config():
+    return {
+        (sample.labels["version"], sample.labels["state"])
+        for metric in CONFIG_VERSION_INFO.collect()
+        for sample in metric.samples
+        if sample.value == 1
+    }
+
+
+async def test_the_metric_names_the_config_in_force(line):
+    assert shown_config() == {(line.configs.current().version, "good")}
+    line.aws.objects.stored[URI] = a_file()
+    await line.configs.refresh()
+    assert shown_config() == {(line.configs.current().version, "good")}
+
+
 async def test_a_bad_config_never_replaces_a_good_one(line):
     before = line.configs.current()
     line.aws.objects.stored[URI] = b'{"version": "2.0", "workflows": {"a": {"on_succes": []}}}'
     await line.configs.refresh()
     assert line.configs.current() == before
+    assert shown_config() == {(before.version, "bad")}
     assert "on_succes" in (line.configs.problem or "")
     [rejected] = await line.facts("config_rejected")
     assert "on_succes" in rejected.body["reason"]

@@ -4,6 +4,7 @@ Guarantees that a bad or unreadable version never replaces a good one, and that 
 file goes on with the last good copy, which is kept in the store under `config|<name>`.
 """
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from dwh_contracts.workflow import ConfigRefused, WorkflowConfig, load_workflow_
 from dwh_runtime.announce import Record
 from dwh_runtime.aws import AwsError, Objects
 from dwh_runtime.logging import get_logger
+from dwh_runtime.metrics import CONFIG_VERSION_INFO
 
 log = get_logger(__name__)
 
@@ -89,6 +91,7 @@ class ConfigSource(Generic[C]):
         objects: Objects,
         copies: Copies,
         report: Report,
+        service: str,
         clock: Clock,
     ) -> None:
         """`load` raises `ConfigRefused` for a file that may not come into force."""
@@ -98,7 +101,9 @@ class ConfigSource(Generic[C]):
         self._objects = objects
         self._copies = copies
         self._report = report
+        self._service = service
         self._clock = clock
+        self._looking = asyncio.Lock()
         self._current: ConfigInForce[C] | None = None
         self._seen_etag: str | None = None
         self.problem: str | None = None
@@ -120,7 +125,20 @@ class ConfigSource(Generic[C]):
         self.current()
 
     async def refresh(self) -> None:
-        """Look once; keeps what is in force whatever is found."""
+        """Look once; keeps what is in force whatever is found. What fails is done again at the next look."""
+        async with self._looking:
+            await self._look()
+
+    async def run(self) -> None:
+        """Refresh until cancelled; a store that is away is the gate's to report."""
+        while True:
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001 - the edge of background work
+                log.warning("config_not_refreshed", config=self._name, error=str(error))
+            await self._clock.sleep(REFRESH_SECONDS)
+
+    async def _look(self) -> None:
         try:
             fetched = await self._objects.get(self._uri, self._seen_etag)
         except AwsError as error:
@@ -130,14 +148,8 @@ class ConfigSource(Generic[C]):
             return
         if fetched is None:
             return
-        self._seen_etag = fetched.etag
         await self._take(fetched.body, fetched.etag)
-
-    async def run(self) -> None:
-        """Refresh until cancelled."""
-        while True:
-            await self.refresh()
-            await self._clock.sleep(REFRESH_SECONDS)
+        self._seen_etag = fetched.etag
 
     async def _take(self, raw: bytes, etag: str) -> None:
         version = version_of(raw)
@@ -147,10 +159,12 @@ class ConfigSource(Generic[C]):
             self.problem = str(refused)
             log.error("config_rejected", config=self._name, version=version, problems=refused.problems)
             await self._restore()
+            self._show("bad")
             await self._report("config_rejected", version, etag, str(refused)[:REASON_CHARACTERS])
             return
         self.problem = None
         self._current = ConfigInForce(loaded.config, version, etag)
+        self._show("good")
         log.info("config_accepted", config=self._name, version=version, warnings=loaded.warnings)
         await self._keep(raw, etag)
         await self._report("config_accepted", version, etag, None)
@@ -178,7 +192,14 @@ class ConfigSource(Generic[C]):
             return
         raw = base64.b64decode(str(kept.body["raw"]))
         self._current = ConfigInForce(self._load(raw).config, version_of(raw), str(kept.body["etag"]))
+        self._show("bad")
         log.warning("config_restored", config=self._name, version=self._current.version, problem=self.problem)
+
+    def _show(self, state: str) -> None:
+        """Say in the metrics what is in force, and nothing of what was before."""
+        if self._current is not None:
+            CONFIG_VERSION_INFO.clear()
+            CONFIG_VERSION_INFO.labels(self._service, self._name, self._current.version, state).set(1)
 
 
 def copy_key(name: str) -> str:
@@ -230,5 +251,6 @@ def workflow_config(
         objects=objects,
         copies=copies,
         report=config_reporter(WORKFLOW_CONFIG, record, environment, service, clock),
+        service=service,
         clock=clock,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def client_environment(endpoint_url: str) -> dict[str, str]:
     }
 
 
+@functools.cache  # a client costs a tenth of a second and more
 def client(service: str, endpoint_url: str) -> Any:
     """A botocore client of the stand-in, independent of the caller's AWS configuration."""
     session = Session(profile=None)

@@ -235,13 +235,6 @@ def test_a_message_that_failed_and_then_was_sent_was_sent() -> None:
     assert [delivery["outcome"] for delivery in document["deliveries"]] == ["sent"]
 
 
-def test_an_incident_under_a_key_of_its_own_is_read_alike() -> None:
-    bare = FIRST.incident()
-    wrapped = event_from_body(bare.body | {"incident": dict(bare.body)})
-    [target] = folds.targets(bare)
-    assert folds.fold(None, wrapped, target) == folds.fold(None, bare, target)
-
-
 def test_a_payload_that_does_not_fit_is_set_aside_whole() -> None:
     own = folds.Target(indices.job_read_model(FIRST.job_name), FIRST.run_id, 1)
     document = runs.overflowed(fold_all(own, FIRST.completed("GREEN")))

@@ -72,6 +72,7 @@ class IncidentTransition(Fact):
     incident_id: str
     rev: Annotated[int, Field(ge=1)]
     transition: str
+    incident: Payload
 
 
 class NotificationFact(Fact):
@@ -233,7 +234,7 @@ def incident_transition(
     service: str = "alerts",
     **more: JsonValue,
 ) -> JsonObject:
-    """One revision; `incident` is the document of alerts.md 2 with `environment`, `incident_id`, `rev`."""
+    """One revision, with the whole incident as it then stands (alerts.md 2) under `incident`."""
     environment, rev = str(incident["environment"]), int(str(incident["rev"]))
     base = _fact(
         "incident_transition",
@@ -248,7 +249,13 @@ def incident_transition(
     )
     if cause is None and "job_name" in incident:
         base["job_name"] = incident["job_name"]
-    return {**incident, **more, **base, "transition": transition}
+    own: JsonObject = {
+        "incident_id": incident["incident_id"],
+        "rev": rev,
+        "transition": transition,
+        "incident": incident,
+    }
+    return {**more, **base, **own}
 
 
 def notification_fact(

@@ -284,9 +284,8 @@ def _said(
 
 def transition_fact(incident: Incident, transition: Transition, signal: Signal, now: datetime) -> JsonObject:
     """One change of an incident, with the incident as it then stood; `job-alerts` is a fold of these."""
-    document = incident.model_dump(mode="json")
-    body = facts.incident_transition(
-        {name: document[name] for name in ("environment", "job_name", "incident_id", "rev")},
+    return facts.incident_transition(
+        incident.model_dump(mode="json"),
         transition=transition.value,
         timestamp=now,
         now=max(now, signal.cause.timestamp),
@@ -294,7 +293,6 @@ def transition_fact(incident: Incident, transition: Transition, signal: Signal, 
         service=SERVICE,
         input_event_id=signal.cause.event_id,
     )
-    return body | {"incident": document}
 
 
 def skipped_fact(incident: Incident, delivery: Delivery, signal: Signal, now: datetime) -> JsonObject:

@@ -40,7 +40,7 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
     document = dict(state) if state else _blank(target)
     memory: Any = memory_of(document)
     if event.event_type == "incident_transition":
-        incident = _incident(event)
+        incident: Any = event.body["incident"]
         if claim(memory, "shown", key_of(event, -_rev(event))):
             causes: Any = incident.get("causes") or []
             document |= {name: incident.get(name) for name in _COPIED}
@@ -52,12 +52,6 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
         memory["delivered"] = _with_delivery(memory.get("delivered", {}), event)
     document["deliveries"] = _deliveries(memory)
     return document | {"fold": memory}
-
-
-def _incident(event: Event) -> dict[str, Any]:
-    """The incident's whole document: under a key of its own, or the fact itself carries its fields."""
-    incident: Any = event.body.get("incident", event.body)
-    return incident if isinstance(incident, dict) else {}
 
 
 def _rev(event: Event) -> int:

@@ -26,7 +26,7 @@ from dwh_jobs.publisher import JobEventPublisher, open_publisher
 from dwh_jobs.publisher_config import PublisherConfig
 from dwh_jobs.refusal import refused
 from dwh_jobs.session import open_session
-from dwh_jobs.termination import terminable
+from dwh_jobs.termination import Termination
 
 DONE, FAILED, BAD_ARGUMENTS = 0, 1, 2
 
@@ -64,10 +64,10 @@ def _run(factory: JobFactory, ports: JobPorts, arguments: JobArguments, context:
 
 def execute(job: AbstractJob[Any], publisher: JobEventPublisher) -> int:
     """Publish that the run began, run it, publish how it ended; the exit code."""
-    if publisher.publish(job_started(job.context, job.clock.now())):
-        publisher.flush()
-    with terminable():
-        outcome = job.run()
+    with Termination() as termination:
+        if publisher.publish(job_started(job.context, job.clock.now())):
+            publisher.flush()
+        outcome = job.run(termination)
     terminated = outcome.failure is not None and outcome.failure.type == Terminated.__name__
     publisher.publish(job_completed(outcome, job.clock.now()), hurried=terminated)
     return FAILED if outcome.failure else DONE

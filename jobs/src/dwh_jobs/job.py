@@ -29,6 +29,7 @@ from dwh_jobs.pointer import Pointer, publish
 from dwh_jobs.quality import QualityChecker, QualityFacts, QualityResult
 from dwh_jobs.redact import redacted_text
 from dwh_jobs.resources import resources_of
+from dwh_jobs.termination import Termination
 from dwh_jobs.uris import folder_name, join
 from dwh_jobs.window import Window
 
@@ -134,12 +135,16 @@ class AbstractJob(ABC, Generic[ConfigT]):
         )
 
     @final
-    def run(self) -> Outcome:
+    def run(self, termination: Termination | None = None) -> Outcome:
         """Run to the end. Never raises for what happens inside: the outcome carries the failure."""
         failure = None
+        termination = termination or Termination()
         try:
+            termination.arm()
             self._rounds()
+            termination.disarm()
         except (Exception, Terminated, KeyboardInterrupt) as error:  # noqa: BLE001 - the failure path of every run
+            termination.disarm()
             log("run_failed", level=40, failed=error)
             failure = _failure(error, self.metrics.running)
         return Outcome(

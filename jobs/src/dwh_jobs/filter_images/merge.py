@@ -9,7 +9,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812 - the name everybody uses
 
-from dwh_jobs.transform_images.rows import BUSINESS_FIELDS, REFERENCE_FIELDS
+from dwh_jobs.transform_images.references import REFERENCE_FIELDS
+from dwh_jobs.transform_images.rows import BUSINESS_FIELDS
 
 KEY_KINDS = ("mediaid", "mspid", "msp", "locationspec")
 _TYPES = {"product_index": "int", "mspid": "bigint", "mediaid": "bigint"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name everybody uses
 
+from dwh_jobs.transform_images.references import REFERENCE_FIELDS
 from dwh_jobs.transform_images.source import PARTITIONS
 
 CORRUPT, NULL_EVENT_TIME, NULL_DATA = "extract_corrupt_json", "extract_null_eventtime", "extract_null_data"
@@ -29,8 +30,6 @@ BUSINESS_FIELDS = (
     "productimageid",
 )
 """What a kept row carries over; `updated` becomes the time of the row itself."""
-REFERENCE_FIELDS = ("msp", "mspid", "mediaid", "locationspec")
-REFERENCE_TYPE = "msp string, mspid bigint, mediaid bigint, locationspec string, cause string"
 
 _INPUT_DATA = ",".join(
     f"{name}:{'int' if name == 'product_index' else 'string'}"

@@ -40,10 +40,10 @@ def publisher(topic: Topic, folder: Path) -> JobEventPublisher:
 def test_a_run_without_sns_ends_well_and_the_next_one_sends_its_events_once(lab: Lab) -> None:
     lab.sample(rows=10)
     away, back = Topic(away=True), Topic()
-    assert execute(lab.job(job_run_id="one"), publisher(away, lab.folder)) == DONE
+    assert execute(lab.job(job_run_id="one"), publisher(away, lab.folder)) == (DONE, False)
     assert len(list((lab.folder / "_spool").glob("*.json"))) == 2
-    assert execute(lab.job(job_run_id="two"), publisher(back, lab.folder)) == DONE
-    assert execute(lab.job(job_run_id="three"), publisher(back, lab.folder)) == DONE
+    assert execute(lab.job(job_run_id="two"), publisher(back, lab.folder)) == (DONE, False)
+    assert execute(lab.job(job_run_id="three"), publisher(back, lab.folder)) == (DONE, False)
     ids = [message.event_id for message in back.received]
     assert len(ids) == len(set(ids)) == 6
     assert not list((lab.folder / "_spool").glob("*.json"))
@@ -51,7 +51,7 @@ def test_a_run_without_sns_ends_well_and_the_next_one_sends_its_events_once(lab:
 
 def test_a_failed_run_publishes_and_exits_with_one(lab: Lab) -> None:
     topic = Topic()
-    assert execute(lab.job(), publisher(topic, lab.folder)) == FAILED
+    assert execute(lab.job(), publisher(topic, lab.folder)) == (FAILED, False)
     started, completed = topic.received
     assert started.attributes["event_type"] == "job_started"
     assert (completed.attributes["status"], completed.attributes["failure_type"]) == (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import SystemClock
@@ -57,20 +57,33 @@ def _run(factory: JobFactory, ports: JobPorts, arguments: JobArguments, context:
         sys.stderr.write(f"generic_entry: {error}\n")
         _report_refusal(error, raw, context, ports)
         return BAD_ARGUMENTS
-    code = execute(job, publisher)
+    code, terminated = execute(job, publisher)
+    if terminated:
+        _leave_at_once(code)
     _leave_spark(failed=code != DONE)
     return code
 
 
-def execute(job: AbstractJob[Any], publisher: JobEventPublisher) -> int:
-    """Publish that the run began, run it, publish how it ended; the exit code."""
+def execute(job: AbstractJob[Any], publisher: JobEventPublisher) -> tuple[int, bool]:
+    """Publish that the run began, run it, publish how it ended; exit code, and whether it was terminated."""
     with Termination() as termination:
         if publisher.publish(job_started(job.context, job.clock.now())):
             publisher.flush()
         outcome = job.run(termination)
     terminated = outcome.failure is not None and outcome.failure.type == Terminated.__name__
     publisher.publish(job_completed(outcome, job.clock.now()), hurried=terminated)
-    return FAILED if outcome.failure else DONE
+    return FAILED if outcome.failure else DONE, terminated
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """End without the interpreter's farewell: the event is out, and the platform kills what takes long.
+
+    A signal interrupts code between any two lines, so a lock of the logging module may never be given back; a
+    thread of py4j that logs at exit would then wait for ever.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _report_refusal(error: Exception, raw: JsonObject, context: ExecutionContext, ports: JobPorts) -> None:

@@ -1,4 +1,4 @@
-"""One Spark session for the whole suite: starting it costs more than most tests."""
+"""One Spark session and one AWS stand-in for the whole suite: starting them costs more than most tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dwh_jobs.config import JobConfig
 from dwh_jobs.session import open_session
 from lab import Lab, a_context
 from pyspark.sql import SparkSession
+from stand_in import PYTHON, StandIn, started
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,11 @@ def lab(tmp_path: Path, spark: SparkSession) -> Lab:
 @pytest.fixture(scope="session")
 def lab_in(spark: SparkSession) -> Callable[[Path], Lab]:
     return lambda folder: Lab(folder, spark)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    if not PYTHON.exists():
+        pytest.skip("the AWS stand-in is not installed: make setup")
+    with started(tmp_path_factory.mktemp("aws")) as stand_in:
+        yield stand_in

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-import boto3
 import pytest
 from dwh_jobs.artifacts import ArtifactStore, FileArtifactStore, S3ArtifactStore
 from dwh_jobs.manifest import ManifestRef
 from dwh_jobs.pointer import Pointer, publish, window_pointer
 from dwh_jobs.uris import folder_name
 from lab import START, WINDOW, a_context
-
-STAND_IN = Path(__file__).parents[2] / ".venvs" / "aws" / "bin" / "python"
+from stand_in import StandIn
 
 
 class ArtifactStoreSuite:
@@ -90,47 +82,10 @@ class TestFileArtifactStore(ArtifactStoreSuite):
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: Any) -> Iterator[Any]:
-    if not STAND_IN.exists():
-        pytest.skip("the AWS stand-in is not installed: make setup")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("aws")
-    settings = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "SERVICES": "s3", "LOG_LEVEL": "WARNING"}
-    env = (
-        os.environ
-        | settings
-        | {"TMPDIR": str(folder), "STATE_DIR": str(folder / "s"), "S3_DATA_DIR": str(folder / "d")}
-    )
-    process = subprocess.Popen(
-        [STAND_IN, "-m", "ministack"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        assert _ready(f"{url}/_ministack/health")
-        client = boto3.client(
-            "s3",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-        client.create_bucket(Bucket="dwh-local-data")
-        yield client
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _ready(url: str) -> bool:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            Event().wait(0.2)
-    return False
+def s3(aws: StandIn) -> Any:
+    client = aws.client("s3")
+    client.create_bucket(Bucket="dwh-local-data")
+    return client
 
 
 class TestS3ArtifactStore(ArtifactStoreSuite):

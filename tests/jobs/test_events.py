@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.ids import job_event_id
 from dwh_contracts.parse import event_from_body
-from dwh_jobs.events import job_started
-from lab import CHECKS, Lab, golden
+from dwh_jobs.errors import PointerConflictError
+from dwh_jobs.events import job_completed, job_started
+from dwh_jobs.pointer import Pointer, window_pointer
+from lab import CHECKS, WINDOW, Lab, golden
 
+BROKEN_CIPHER = """
+class Cipher:
+    def decrypt(self, view, image_id, image_data):
+        raise ValueError("the key is gone")
+"""
 SHAPES = {str: "text", bool: "flag", int: "number", float: "number", type(None): "null"}
 
 
@@ -59,6 +68,53 @@ def test_a_failed_run_has_the_golden_shape_and_no_partial_count(lab: Lab) -> Non
         name: expected[name] for name in ("status", "failure_type", "artifacts", "quality")
     }
     assert event_from_body(event).event_id == event["event_id"]
+
+
+def test_a_run_that_fails_after_its_write_equals_the_golden_event_field_by_field(
+    lab: Lab, monkeypatch: Any
+) -> None:
+    lab.sample(rows=200, corrupt=0.01, null_time=0.01, undecryptable=0.10)
+    job = lab.job(config=lab.config("transform_images", quality={}))
+
+    def lost(_pointer: Pointer) -> None:
+        raise PointerConflictError("another run published first")
+
+    monkeypatch.setattr(job, "publish_data", lost)
+    event, expected = job_completed(job.run(), SystemClock().now()), golden("job_completed_failed_load")
+    assert shape(event) == shape(expected)
+    same = ["event_type", "status", "failure_type", "producer", "quality", "schema_version"]
+    for name in [*same, *(field for field in expected if field.startswith("artifacts"))]:
+        assert event[name] == expected[name], name
+    assert (event["error"]["type"], event["error"]["phase"]) == ("PointerConflictError", "load")
+    metrics = event["metrics"]
+    assert metrics["job_status"] == expected["metrics"]["job_status"]
+    assert (metrics["records_read"], metrics["records_written"], metrics["records_dropped"]) == (200, 176, 24)
+    assert event_from_body(event).event_id == event["event_id"]
+
+
+def test_a_decryptor_that_raises_in_a_worker_is_reported_as_transform_without_any_count(
+    lab: Lab, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Spark runs the rows during the write, so only the marker can tell which step it was."""
+    wheel = tmp_path / "broken_cipher.zip"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr("broken_cipher.py", BROKEN_CIPHER)
+        archive.writestr("broken_cipher-1.0.dist-info/METADATA", "Name: broken-cipher\nVersion: 1.0\n")
+        archive.writestr(
+            "broken_cipher-1.0.dist-info/entry_points.txt",
+            "[dwh_jobs.decryptors]\nbroken_cipher = broken_cipher:Cipher\n",
+        )
+    monkeypatch.syspath_prepend(str(wheel))
+    lab.session.sparkContext.addPyFile(str(wheel))
+    lab.sample(rows=30)
+    event = lab.run(config=lab.config("transform_images") | {"decryptor": "broken_cipher"})
+    assert (event["status"], event["failure_type"]) == ("FAILED", "CATASTROPHIC")
+    assert event["error"]["phase"] == "transform"
+    assert "decryptor broken_cipher failed: ValueError: the key is gone" in event["error"]["message"]
+    metrics = event["metrics"]
+    assert (metrics["records_read"], metrics["records_written"], metrics["drop_reasons"]) == (0, 0, [])
+    assert not event["artifacts"]
+    assert not Path(window_pointer(f"{lab.folder}/images", WINDOW)).exists()
 
 
 def test_the_id_of_an_event_depends_on_the_run_alone(lab: Lab) -> None:

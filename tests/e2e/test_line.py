@@ -3,8 +3,10 @@
 Tests run in the order they stand in; a demo that injects faults replaces the system of the one before.
 """
 
+import dataclasses
 import json
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_local.aws import client
 from dwh_local.compare import differences
+from dwh_local.demo import runs
+from dwh_local.demo.observer import Observer
 from dwh_local.supervise import Supervisor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -139,6 +143,61 @@ def test_an_event_is_searchable_within_one_and_a_half_seconds(
         took.append(time.monotonic() - began)
     record_testsuite_property("emit_to_searchable_seconds", round(min(took), 2))
     assert min(took) < 1.5
+
+
+def test_one_row_repaired_by_hand_changes_counts_check_and_downstream_set(live, plain, summary):
+    system, seen = live.system, Observer(live.system)
+    green = next(run for run in runs.demo_runs(1) if run.colour == "GREEN")
+    before = seen.one("job-events", job_run_id=green.run_id)
+    replace_one_broken_line(system.place.data / "source", green, a_fresh_line(system, green))
+
+    repaired = dataclasses.replace(green, colour="REPAIRED")
+    runs.run_job(system, repaired)
+    after = live.until(lambda: seen.one("job-events", job_run_id=repaired.run_id, status="SUCCESS"))
+    trigger = live.until(lambda: seen.one("job-triggers", job_run_id=repaired.run_id, outcome="sent"))
+    downstream = f"trig__{runs.JOB}__{trigger['id']}"
+    live.until(lambda: seen.one("job-events", job_run_id=downstream, status="SUCCESS"), seconds=150)
+
+    def counts(run):
+        return [run["metrics"][name] for name in ("records_read", "records_written", "records_dropped")]
+
+    read, written, dropped = counts(before)
+    assert counts(after) == [read, written + 1, dropped - 1]
+    (check,) = [check for check in after["quality"]["checks"] if check["name"] == "drop_rate"]
+    assert check["value"] == round((dropped - 1) / read, 4)
+    assert check["value"] < next(c for c in before["quality"]["checks"] if c["name"] == "drop_rate")["value"]
+    assert runs.filtered_set(system)["rows"] == summary["filtered_set"]["rows"] + 1
+
+
+def a_fresh_line(system, run):
+    """A sound input row that no run has seen."""
+    command = [str(system.place.bin("jobs") / "python"), "-m", "dwh_jobs.sample_data", "--rows", "1"]
+    target = system.place.state / "fresh"
+    command += ["--seed", "4711", "--corrupt", "0", "--null-time", "0", "--undecryptable", "0"]
+    command += ["--output", target.as_uri(), "--start_date", run.start, "--end_date", run.end]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (file,) = [path for path in target.rglob("*") if path.is_file() and path.stat().st_size]
+    return file.read_text().strip()
+
+
+def replace_one_broken_line(source, run, line):
+    """As a person would with an editor: the first row that is no JSON becomes the given one."""
+    hour = f"hour={run.start[11:13]}"
+    for path in sorted(path for path in source.rglob("*") if path.is_file() and hour in str(path)):
+        lines = path.read_text().splitlines()
+        broken = next((place for place, text in enumerate(lines) if not is_object(text)), None)
+        if broken is not None:
+            lines[broken] = line
+            path.write_text("\n".join(lines) + "\n")
+            return
+    raise AssertionError("no broken row to repair")
+
+
+def is_object(text):
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def test_a_busy_port_is_named_with_its_owner(live):

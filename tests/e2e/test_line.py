@@ -18,7 +18,6 @@ from dwh_contracts.times import format_time
 from dwh_local.aws import client
 from dwh_local.compare import differences
 from dwh_local.demo import runs
-from dwh_local.demo.observer import Observer
 from dwh_local.supervise import Supervisor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -146,17 +145,21 @@ def test_an_event_is_searchable_within_one_and_a_half_seconds(
 
 
 def test_one_row_repaired_by_hand_changes_counts_check_and_downstream_set(live, plain, summary):
-    system, seen = live.system, Observer(live.system)
+    system = live.system
+
+    def one(index, **terms):
+        return next(iter(live.search(index, **terms)), None)
+
     green = next(run for run in runs.demo_runs(1) if run.colour == "GREEN")
-    before = seen.one("job-events", job_run_id=green.run_id)
+    before = one("job-events", job_run_id=green.run_id)
     replace_one_broken_line(system.place.data / "source", green, a_fresh_line(system, green))
 
     repaired = dataclasses.replace(green, colour="REPAIRED")
     runs.run_job(system, repaired)
-    after = live.until(lambda: seen.one("job-events", job_run_id=repaired.run_id, status="SUCCESS"))
-    trigger = live.until(lambda: seen.one("job-triggers", job_run_id=repaired.run_id, outcome="sent"))
+    after = live.until(lambda: one("job-events", job_run_id=repaired.run_id, status="SUCCESS"))
+    trigger = live.until(lambda: one("job-triggers", job_run_id=repaired.run_id, outcome="sent"))
     downstream = f"trig__{runs.JOB}__{trigger['id']}"
-    live.until(lambda: seen.one("job-events", job_run_id=downstream, status="SUCCESS"), seconds=150)
+    live.until(lambda: one("job-events", job_run_id=downstream, status="SUCCESS"), seconds=150)
 
     def counts(run):
         return [run["metrics"][name] for name in ("records_read", "records_written", "records_dropped")]

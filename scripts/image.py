@@ -1,7 +1,7 @@
-"""Build the image on a Debian machine without a Docker daemon: debootstrap for the base, Buildah for the rest.
+"""Build the image on Debian without a Docker daemon: debootstrap for the base, Buildah for the rest.
 
 Promises: the base is made once and kept in the user's cache folder; how this machine reaches its package
-registries is handed to the build as secrets and stands in no layer; the last line gives the size and the seconds.
+registries is handed to the build as secrets and stands in no layer; the last line gives size and seconds.
 Elsewhere any builder that reads a Containerfile does the same: `docker build -f Containerfile .`.
 """
 

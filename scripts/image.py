@@ -24,14 +24,9 @@ PACKAGES = ("buildah", "podman", "runc", "debootstrap", "tini")
 BASE = "localhost/python-base:bookworm"
 BASE_INCLUDES = "python3,python3-venv,ca-certificates,tini"
 PASSED_ON = (
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-    "UV_INDEX_URL",
-    "UV_DEFAULT_INDEX",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "UV_INDEX_URL", "UV_DEFAULT_INDEX"),
+    *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
 )
-PASSED_ON += ("NO_PROXY", "PIP_DEFAULT_TIMEOUT")
 CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 CONTAINERS_CONF = """[containers]
 netns = "host"

@@ -1,7 +1,7 @@
 """Leave out of an environment what no service of the image reads.
 
-Promises to remove only what the lists below name: descriptions of AWS services nobody here calls, test suites,
-headers and sources of compiled parts. Everything else stays as it was installed.
+Promises to remove only what the lists below name: descriptions of AWS services nobody here calls, test
+suites, headers and sources of compiled parts. Everything else stays as it was installed.
 """
 
 import shutil

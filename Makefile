@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS := .venvs/jobs/bin/python
 AIRFLOW := .venvs/airflow-3.3/bin/python
-SOURCES := libs services cli local jobs dags scripts tests
+SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e check format generate lock clean
+.PHONY: help python setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-image image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -41,6 +41,15 @@ test-dags: ## DAGs, in a real Airflow
 
 test-e2e: ## The whole local system: demo, copies, shuffle, kills
 	$(PYTEST) tests/e2e
+
+test-image: setup prepare ## The image: builds it, then starts its services (root on Debian; skipped elsewhere)
+	$(PYTEST) tests/image --timeout 900
+
+image: setup ## Build the image localhost/dwh:<version> without a Docker daemon (root on Debian)
+	@$(BIN)/python scripts/image.py
+
+release: setup ## Everything of a release into dist/<version>/; publishes nothing
+	@$(BIN)/python scripts/release.py
 
 check: python ## Format, lint, types, imports, dependencies, unit tests
 	@$(PYTHON) scripts/setup.py workspace jobs

@@ -7,9 +7,8 @@ A user's mistake gets one line, never a traceback.
 import sys
 
 import typer
-from dwh_local.errors import LocalError, NotReady, WrongValue
 
-from dwh_cli.exits import Ended
+from dwh_cli.exits import exit_code
 from dwh_cli.verbs import Verbs, overview
 
 HELP = """Job events, alerts, approvals and triggers of the warehouse.
@@ -34,19 +33,12 @@ def main() -> None:
     """Entry point of the console script."""
     try:
         app()
-    except Ended as error:
-        _fail(error, error.code)
-    except NotReady as error:
-        _fail(error, 3)
-    except WrongValue as error:
-        _fail(error, 2)
-    except LocalError as error:
-        _fail(error, 1)
-
-
-def _fail(error: Exception, code: int) -> None:
-    typer.echo(f"dwh: {error}", err=True)
-    sys.exit(code)
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        typer.echo(f"dwh: {error}", err=True)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

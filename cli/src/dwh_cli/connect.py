@@ -1,20 +1,23 @@
 """Where the servers are: from the environment, else the local system of this checkout.
 
-With no `DWH_ENVIRONMENT` set, the command talks to the system that `dwh local up` started here.
+With no `DWH_ENVIRONMENT` set, the command talks to the system that `dwh local up` started here. Where the
+extra `local` is not installed, as in the image, there is none: the variables must be set.
 """
 
 import os
 
-from dwh_local.environment import variables
-from dwh_local.system import local_system
-
-from dwh_cli.exits import Usage
+from dwh_cli.exits import NO_LOCAL_SYSTEM, Usage
 
 
 def load_environment() -> None:
     """Complete the process's environment from the local system when none is named."""
     if os.environ.get("DWH_ENVIRONMENT"):
         return
+    try:
+        from dwh_local.environment import variables  # noqa: PLC0415 - an extra, absent in images
+        from dwh_local.system import local_system  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError:
+        raise Usage(f"DWH_ENVIRONMENT is not set, and {NO_LOCAL_SYSTEM}") from None
     for name, value in variables(local_system()).items():
         if value:
             os.environ.setdefault(name, value)

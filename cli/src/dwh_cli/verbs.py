@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from dwh_cli.exits import NO_LOCAL_SYSTEM, Usage
+
 VERBS = {
     "local": ("dwh_cli.local:app", "The whole system on this machine."),
     "bootstrap": ("dwh_cli.stores:bootstrap", "Make index templates, first indices and aliases."),
@@ -31,7 +33,12 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         place, _, name = VERBS[cmd_name][0].partition(":")
-        verb = getattr(import_module(place), name)
+        try:
+            verb = getattr(import_module(place), name)
+        except ModuleNotFoundError as error:
+            if error.name != "dwh_local":
+                raise
+            raise Usage(f"no `dwh {cmd_name}` here: {NO_LOCAL_SYSTEM}") from None
         if not isinstance(verb, typer.Typer):
             single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             single.command(cmd_name)(verb)

@@ -127,3 +127,36 @@ def test_no_terminal_obeys_the_text_of_an_event(capsys):
     assert "\x1b[31m" not in shown
     assert "\u202e" not in shown
     assert "[bold]x[/bold]" in shown
+
+
+def without_local(*arguments, **variables):
+    """The command as in the image: its extra `local` is not installed."""
+    program = (
+        "import sys; sys.modules['dwh_local'] = None\n"
+        "from dwh_cli.__main__ import main; sys.argv[0] = 'dwh'; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=NOWHERE | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [(["local", "up"], {}), (["runs", "list"], {"DWH_ENVIRONMENT": ""})],
+    ids=["its own verb", "a verb that needs an environment"],
+)
+def test_without_the_local_system_one_line_says_so(arguments, variables):
+    answer = without_local(*arguments, **variables)
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert "the local system is not in this installation" in line
+
+
+def test_without_the_local_system_every_other_verb_is_there():
+    answers = [without_local(verb, "--help") for verb in VERBS if verb != "local"]
+    assert [answer.returncode for answer in answers] == [0] * len(answers)

@@ -26,6 +26,7 @@ def shared_settings(system: System) -> dict[str, str]:
         "DWH_HANDLER_SECONDS": "20",
         "DWH_DRAIN_SECONDS": "5",
         "DWH_VISIBILITY_SECONDS": "30",
+        "DWH_HTTP_HOST": "127.0.0.1",
         "DWH_LOG_LEVEL": "INFO",
         "DWH_LOG_FORMAT": "json",
         "DWH_JOB_EVENTS_TOPIC_ARN": names.topic_arn("job-events"),

@@ -104,3 +104,9 @@ def test_visibility_shorter_than_the_handler_is_refused(environ):
 def test_http_is_bound_to_loopback_only_on_a_laptop(environ, environment, host):
     environ.setenv("DWH_ENVIRONMENT", environment)
     assert load(ServiceSettings).http_host == host
+
+
+def test_in_a_pod_the_local_environment_can_listen_for_probes(environ):
+    environ.setenv("DWH_ENVIRONMENT", "local")
+    environ.setenv("DWH_HTTP_HOST", "0.0.0.0")
+    assert load(ServiceSettings).http_host == "0.0.0.0"

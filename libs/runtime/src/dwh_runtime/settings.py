@@ -35,6 +35,8 @@ class ServiceSettings(BaseSettings):
     environment: Annotated[str, StringConstraints(pattern=rf"^{ENVIRONMENT.pattern}$")]
     queue_url: str
     http_port: int = Field(ge=0, le=65535)
+    http_host: str = ""
+    """Address the HTTP server listens on: nobody else's business on a laptop, the pod's otherwise."""
     aws_region: str = Field(
         default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
     )
@@ -54,6 +56,12 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     otlp_endpoint: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _listens_where_it_runs(cls, values: dict[str, Any]) -> dict[str, Any]:
+        local = values.get("environment") == "local"
+        return {"http_host": "127.0.0.1" if local else "0.0.0.0"} | values
+
     @model_validator(mode="after")
     def _consistent(self) -> "ServiceSettings":
         if self.visibility_seconds < self.handler_seconds:
@@ -68,11 +76,6 @@ class ServiceSettings(BaseSettings):
     def is_local(self) -> bool:
         """True in the one environment in which weaker identity and loopback addresses are allowed."""
         return self.environment == "local"
-
-    @property
-    def http_host(self) -> str:
-        """Address the HTTP server listens on: nobody else's business on a laptop, the pod's otherwise."""
-        return "127.0.0.1" if self.is_local else "0.0.0.0"
 
     def store_options(self) -> dict[str, Any]:
         """Keyword arguments for `dwh_eventstore.StoreSettings`, the service's name left to add."""

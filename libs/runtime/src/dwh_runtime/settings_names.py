@@ -34,6 +34,7 @@ _PLAIN = frozenset(
         "DWH_DRAIN_SECONDS",
         "DWH_VISIBILITY_SECONDS",
         "DWH_HTTP_PORT",
+        "DWH_HTTP_HOST",
         "DWH_LOG_LEVEL",
         "DWH_LOG_FORMAT",
         "DWH_JOB_EVENTS_TOPIC_ARN",

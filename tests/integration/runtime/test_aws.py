@@ -21,6 +21,10 @@ class TestAwsClients(AwsSuite):
         with pytest.raises(AwsRefused, match="no-such-queue"):
             await self._aws.queues.send(self.queue_url + "-no-such-queue", b"{}", {})
 
+    async def test_the_depth_of_an_unknown_queue_is_refused(self):
+        with pytest.raises(AwsRefused, match="no-such-queue"):
+            await self._aws.queues.depth(self.queue_url + "-no-such-queue")
+
 
 async def test_an_absent_server_is_unavailable(aws_environment, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")

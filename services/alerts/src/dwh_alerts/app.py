@@ -4,6 +4,7 @@ from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable, Topics
 from dwh_runtime.broker import make_broker
+from dwh_runtime.depths import QueueDepths
 from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
@@ -62,12 +63,13 @@ async def build(
     timer = LeasedTimer(f"alerts-timer|{settings.environment}", store.leases, owner, clock, tick)
     consumer = Consumer(store.decisions, heads, outbox, StoredRuns(store.events, clock))
     subscribe(broker, Deps(settings, intake, consumer))
+    depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
         settings,
         broker,
         name=SERVICE,
         ready=ready,
-        background=[*intake.background, timer.run],
+        background=[*intake.background, depths.run, timer.run],
         close=[store.close, clients.close],
     )
 

@@ -8,6 +8,7 @@ from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
 from dwh_runtime.config_source import WORKFLOW_CONFIG, ConfigSource, workflow_config
+from dwh_runtime.depths import QueueDepths
 from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import parse_keys
@@ -88,12 +89,13 @@ async def build(
     subscribe(broker, Deps(settings, intake, parts.consumer))
     lease = f"approvals-timer|{settings.environment}"
     timer = LeasedTimer(lease, store.leases, instance_name(SERVICE), clock, parts.expiry.tick)
+    depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
         settings,
         broker,
         name=SERVICE,
         ready=ready,
-        background=[*intake.background, parts.configs.run, timer.run, parts.ledger.run],
+        background=[*intake.background, depths.run, parts.configs.run, timer.run, parts.ledger.run],
         app=parts.app,
         close=[store.close, clients.close],
     )

@@ -4,6 +4,7 @@ from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
+from dwh_runtime.depths import QueueDepths
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service
 
@@ -40,11 +41,12 @@ async def build(
     )
     indexing = Indexing(store.events, read_models or store.read_models, clock)
     subscribe(broker, Deps(settings, intake, indexing.index))
+    depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
         settings,
         broker,
         name=SERVICE,
         ready=ready,
-        background=intake.background,
+        background=[*intake.background, depths.run],
         close=[store.close, clients.close],
     )

@@ -5,6 +5,7 @@ from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
 from dwh_runtime.config_source import WORKFLOW_CONFIG, workflow_config
+from dwh_runtime.depths import QueueDepths
 from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service, instance_name
@@ -59,11 +60,12 @@ async def build(
     effects = Effects(store, executor, senders, clock)
     consumer = Consumer(store.decisions, StoredRuns(store.events, clock), configs, effects)
     subscribe(broker, Deps(settings, intake, consumer))
+    depths = QueueDepths(aws.queues, settings, SERVICE, clock, fed=[settings.mwaa_triggers_queue_url])
     return Service(
         settings,
         broker,
         name=SERVICE,
         ready=ready,
-        background=[*intake.background, configs.run],
+        background=[*intake.background, depths.run, configs.run],
         close=[store.close, clients.close],
     )

@@ -57,10 +57,11 @@ class MemoryTopics:
 
 @dataclass
 class MemoryQueues:
-    """Records what is sent; `failures` are raised first, one per call."""
+    """Records what is sent; `failures` are raised first, one per call of `send`."""
 
     sent: list[SentMessage] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
 
     async def send(
         self, queue_url: str, body: bytes, attributes: Mapping[str, str], delay_seconds: int = 0
@@ -73,7 +74,9 @@ class MemoryQueues:
         return message_id
 
     async def depth(self, queue_url: str) -> dict[str, int]:
-        """As `Queues.depth`; nothing is ever received from here."""
+        """As `Queues.depth`; nothing is ever received from here, and `unreadable` queues are refused."""
+        if queue_url in self.unreadable:
+            raise AwsRefused(f"{queue_url}: AWS.SimpleQueueService.NonExistentQueue")
         mine = [message for message in self.sent if message.queue_url == queue_url]
         delayed = sum(message.delay_seconds > 0 for message in mine)
         return {"visible": len(mine) - delayed, "in_flight": 0, "delayed": delayed}

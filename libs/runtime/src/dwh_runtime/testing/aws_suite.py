@@ -68,6 +68,7 @@ class AwsSuite(ABC):
         assert first != second
         assert after["visible"] - before["visible"] == 1
         assert after["delayed"] - before["delayed"] == 1
+        assert after.keys() == {"visible", "in_flight", "delayed"}
 
     async def test_publishing_answers_an_id_per_message(self) -> None:
         """With attributes, subject and structure."""

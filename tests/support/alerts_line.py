@@ -67,7 +67,7 @@ class Line:
 def a_line(backend: MemoryBackend, aws: MemoryAws, clock: Clock, owner: str = "one") -> Line:
     store = memory_store("dev", clock, service="alerts", backend=backend)
     signer = LinkSigner(["k" * 32], clock)
-    executor = EffectExecutor(store.claims, store.record, owner, clock, service="alerts")
+    executor = EffectExecutor(store.claims, store.record, owner, clock, service="alerts", kinds=["notify"])
     sinks = {f"sns-{name}": SnsSink(aws.topics, name) for name in ("warning", "critical")}
     deliveries = Deliveries(executor, sinks, DecideLinks(signer, CONSOLE), clock)
     heads = Heads(store.effects, store.events, Routes(console_url=CONSOLE), clock, environment="dev")

@@ -6,9 +6,10 @@ from dwh_contracts.parse import event_from_body
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
-from dwh_eventstore import memory_store
+from dwh_eventstore import StoreUnavailable, memory_store
 from dwh_indexer.effects import Indexing
 from dwh_runtime.intake import Origin, Received
+from dwh_runtime.metrics import STORE_APPEND
 from dwh_runtime.outcomes import Duplicate, Poison
 
 
@@ -106,3 +107,20 @@ async def test_what_a_dag_run_says_reaches_its_trigger(store, indexing):
     await indexing.index(received(event_from_body(body)))
     trigger = await store.read_models.get("job-triggers", "a" * 32)
     assert trigger["dag_run_id"] == body["dag_run_id"]
+
+
+class AbsentEvents:
+    async def put(self, _events, _origin=None):
+        raise StoreUnavailable("the store does not answer")
+
+
+def failed_appends():
+    return STORE_APPEND.labels("indexer", "failed")._value.get()
+
+
+async def test_a_batch_that_the_store_did_not_take_counts_as_failed_event_by_event(store):
+    before = failed_appends()
+    indexing = Indexing(AbsentEvents(), store.read_models, SystemClock())
+    with pytest.raises(StoreUnavailable):
+        await indexing.index(received(an_event(job_run_id="run-1"), an_event(job_run_id="run-2")))
+    assert failed_appends() - before == 2

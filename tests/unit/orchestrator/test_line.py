@@ -59,7 +59,9 @@ class Line:
         )
 
     def a_replica(self, owner):
-        executor = EffectExecutor(self.store.claims, self.store.record, owner, self.clock, service=SERVICE)
+        executor = EffectExecutor(
+            self.store.claims, self.store.record, owner, self.clock, service=SERVICE, kinds=["trigger"]
+        )
         senders = {"sqs_mwaa": sqs_mwaa(self.aws.queues, QUEUE)}
         effects = Effects(self.store, executor, senders, self.clock)
         return Consumer(

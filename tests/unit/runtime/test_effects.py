@@ -29,7 +29,9 @@ class Target:
         self.facts.append(outcome)
 
     def executor(self, owner="a"):
-        return EffectExecutor(self.store.claims, self.store.record, owner, self.clock, service="test")
+        return EffectExecutor(
+            self.store.claims, self.store.record, owner, self.clock, service="test", kinds=["trigger"]
+        )
 
     async def perform(self, owner="a", *, idempotent=False):
         return await self.executor(owner).perform(

@@ -7,7 +7,7 @@ target cannot deduplicate by itself.
 """
 
 import enum
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -109,13 +109,16 @@ class EffectExecutor:
         clock: Clock,
         *,
         service: str,
+        kinds: Iterable[str],
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
+        """`kinds`: what keys begin with, up to the first `|`; each is counted from 0."""
         self._lease_seconds = lease_seconds
         self._claims = claims
         self._record = record
         self._owner = owner
         self._clock = clock
+        metrics.start_at_zero(metrics.EFFECTS, service, kinds, _OUTCOMES)
         self._service = service
 
     async def perform(
@@ -173,6 +176,7 @@ class EffectExecutor:
 
 
 _COUNTED = {Step.SENT: "done", Step.FAILED: "failed"}
+_OUTCOMES = ("done", "failed", "already_done", "held", "error")
 
 
 def _response(outcome: EffectOutcome) -> JsonObject:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_contracts.parse import Event, parse_event
-from dwh_contracts.quarantine import QuarantineRecord, Refused, quarantine_record
+from dwh_contracts.quarantine import QuarantineReason, QuarantineRecord, Refused, quarantine_record
 from faststream.exceptions import SetupError
 from faststream_sqs import SQSBatchMessage, SQSBroker, SQSMessage
 
@@ -87,6 +87,8 @@ class Intake:
         self._refusing = asyncio.Lock()
         self.brake = brake
         self.gate = gate
+        metrics.start_at_zero(metrics.QUARANTINED, service, QuarantineReason)
+        metrics.END_TO_END_SECONDS.labels(service)
 
     @property
     def background(self) -> list[Callable[[], Awaitable[None]]]:

@@ -4,7 +4,8 @@ A declaration is the only way to make a metric: documentation, alert rules and d
 against `DECLARED`. Label `service` stands first on all.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,15 @@ def histogram(
 ) -> Histogram:
     """Declare a histogram."""
     return Histogram(name, meaning, _declare(name, "histogram", unit, meaning, labels), buckets=buckets)
+
+
+def start_at_zero(metric: Counter, service: str, *values: Iterable[str]) -> None:
+    """Export a counter as 0 for every combination of known label values.
+
+    `increase()` over a series born at 1 is 0: without this the first failure would stay silent.
+    """
+    for combination in itertools.product(*values):
+        metric.labels(service, *combination)
 
 
 def _declare(
@@ -98,7 +108,10 @@ QUARANTINED = counter(
     labels=["reason"],
 )
 STORE_APPEND = counter(
-    "dwh_store_append_total", "Events given to the store, by outcome.", unit="events", labels=["outcome"]
+    "dwh_store_append_total",
+    "Events given to the store: stored, duplicate, conflict, rejected, or failed and to be tried again.",
+    unit="events",
+    labels=["outcome"],
 )
 PROJECTION_LAG_SECONDS = gauge(
     "dwh_projection_lag_seconds",

@@ -48,7 +48,13 @@ async def build(
         record=store.record,
     )
     executor = EffectExecutor(
-        store.claims, store.record, owner, clock, service=SERVICE, lease_seconds=lease_seconds
+        store.claims,
+        store.record,
+        owner,
+        clock,
+        service=SERVICE,
+        kinds=["notify"],
+        lease_seconds=lease_seconds,
     )
     deliveries = Deliveries(executor, _sinks(settings, aws.topics), _links(settings, clock), clock)
     routes = Routes(console_url=settings.console_url)

@@ -145,6 +145,8 @@ class Outbox:
         self._record = record
         self._deliveries = deliveries
         self._clock = clock
+        # A timer that never ran is as silent as one that stopped: its age counts from here.
+        metrics.TIMER_LAST_RUN.labels(SERVICE).set(clock.now().timestamp())
 
     async def flush(self, key: str) -> None:
         """Send what the head at `key` holds; what cannot be sent now stays there for the timer."""

@@ -30,7 +30,9 @@ NOTIFICATIONS_PENDING_AGE_SECONDS = metrics.gauge(
     "dwh_notifications_pending_age_seconds", "Age of the oldest of them.", unit="s", labels=["sink"]
 )
 TIMER_LAST_RUN = metrics.gauge(
-    "dwh_timer_last_run_timestamp_seconds", "When the timer last ended a look.", unit="s since the epoch"
+    "dwh_timer_last_run_timestamp_seconds",
+    "When the timer last ended a look; before the first, when this process was composed.",
+    unit="s since the epoch",
 )
 EVENTS_IGNORED = metrics.counter(
     "dwh_events_ignored_total",

@@ -5,15 +5,17 @@ from collections.abc import Awaitable, Callable
 from dwh_eventstore import StoreError
 from dwh_runtime.config_source import ConfigMissing
 from dwh_runtime.logging import get_logger
-from fastapi import FastAPI, Request
+from dwh_runtime.metrics import start_at_zero
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from dwh_approvals.api import Identify, make_router
 from dwh_approvals.decide import Person
-from dwh_approvals.identity import LocalIdentity, Unknown
-from dwh_approvals.metrics import AUTH_FAILURES
+from dwh_approvals.identity import UNKNOWN_BECAUSE, LocalIdentity, Unknown
+from dwh_approvals.metrics import AUTH_FAILURES, HTTP_REQUESTS
 from dwh_approvals.problems import Problem, Slug
 from dwh_approvals.settings import SERVICE
 from dwh_approvals.signing import Cursors
@@ -22,17 +24,27 @@ from dwh_approvals.web import Console, Pages, make_pages
 log = get_logger(__name__)
 
 _BY_STATUS = {404: Slug.NOT_FOUND, 405: Slug.METHOD_NOT_ALLOWED}
+_FAILURES = [str(kind.status) for kind in (Slug.INTERNAL, Slug.STORE_UNAVAILABLE)]
 _RETRY_AFTER = {"Retry-After": "2"}
 
 
 def make_app(console: Console, cursors: Cursors) -> FastAPI:
     """Everything under `/` beside the probes."""
     app = FastAPI(title="dwh approvals", version="1", docs_url=None, redoc_url=None)
-    app.include_router(make_router(console.store, console.desk, cursors, _identify(console.identity)))
-    router, pages = make_pages(console)
-    app.include_router(router)
+    api = make_router(console.store, console.desk, cursors, _identify(console.identity))
+    html, pages = make_pages(console)
+    for router in (api, html):
+        app.include_router(router)
     _answer_problems(app, pages)
+    _count_from_zero(api, html)
     return app
+
+
+def _count_from_zero(*routers: APIRouter) -> None:
+    start_at_zero(AUTH_FAILURES, SERVICE, UNKNOWN_BECAUSE)
+    for route in (route for router in routers for route in router.routes):
+        if isinstance(route, APIRoute):
+            start_at_zero(HTTP_REQUESTS, SERVICE, [route.path], route.methods, _FAILURES)
 
 
 def _identify(identity: LocalIdentity) -> Identify:

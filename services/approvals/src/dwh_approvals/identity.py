@@ -13,6 +13,7 @@ HEADER = "x-local-user"
 COOKIE = "dwh_local_user"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}", re.ASCII)
 _VIEWERS = "viewer"
+UNKNOWN_BECAUSE = ("missing", "bad-name")
 
 
 class Unknown(Exception):  # noqa: N818 - a state

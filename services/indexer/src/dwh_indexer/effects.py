@@ -9,17 +9,20 @@ from typing import Protocol
 
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event
-from dwh_eventstore import Entry, Origin
+from dwh_eventstore import Entry, Origin, StoreError
 from dwh_runtime.intake import Outcome, Received
 from dwh_runtime.logging import get_logger
-from dwh_runtime.metrics import PROJECTION_LAG_SECONDS, STORE_APPEND
+from dwh_runtime.metrics import PROJECTION_LAG_SECONDS, STORE_APPEND, start_at_zero
 from dwh_runtime.outcomes import Duplicate, Poison, Retry
 
-from dwh_indexer.decide import Answer, Done, Quarantine, Verdict, decide
+from dwh_indexer.decide import Answer, Done, Quarantine, TryAgain, Verdict, decide
 from dwh_indexer.metrics import BATCH_EVENTS, FOLD_SECONDS
 from dwh_indexer.settings import SERVICE
 
 log = get_logger(__name__)
+
+FAILED = "failed"
+_COUNTED = ("stored", "duplicate", "conflict", "rejected", FAILED)
 
 
 class Events(Protocol):
@@ -45,13 +48,12 @@ class Indexing:
         self._events = events
         self._read_models = read_models
         self._clock = clock
+        start_at_zero(STORE_APPEND, SERVICE, _COUNTED)
 
     async def index(self, received: Sequence[Received]) -> list[Outcome]:
         """Append, fold, and say of each item what becomes of its message."""
         BATCH_EVENTS.labels(SERVICE).observe(len(received))
-        entries = await self._events.put(
-            [item.event for item in received], [item.origin for item in received]
-        )
+        entries = await self._put(received)
         verdicts = [_verdict(item.event, entry) for item, entry in zip(received, entries, strict=True)]
         await self._fold(
             [
@@ -61,6 +63,15 @@ class Indexing:
             ]
         )
         return [_outcome(item.event, verdict) for item, verdict in zip(received, verdicts, strict=True)]
+
+    async def _put(self, received: Sequence[Received]) -> list[Entry]:
+        try:
+            return await self._events.put(
+                [item.event for item in received], [item.origin for item in received]
+            )
+        except StoreError:
+            STORE_APPEND.labels(SERVICE, FAILED).inc(len(received))
+            raise
 
     async def _fold(self, stored: Sequence[Event]) -> None:
         if not stored:
@@ -75,9 +86,11 @@ class Indexing:
 
 def _verdict(event: Event, entry: Entry) -> Verdict:
     answer = Answer(entry.outcome.value)
-    STORE_APPEND.labels(SERVICE, answer.value).inc()
+    verdict = decide(answer)
+    counted = FAILED if isinstance(verdict, TryAgain) else answer.value
+    STORE_APPEND.labels(SERVICE, counted).inc()
     log.debug("event_appended", event_id=event.event_id, answer=answer.value)
-    return decide(answer)
+    return verdict
 
 
 def _outcome(event: Event, verdict: Verdict) -> Outcome:

@@ -54,7 +54,13 @@ async def build(
     )
     owner = instance_name(SERVICE)
     executor = EffectExecutor(
-        store.claims, store.record, owner, clock, service=SERVICE, lease_seconds=lease_seconds
+        store.claims,
+        store.record,
+        owner,
+        clock,
+        service=SERVICE,
+        kinds=["trigger"],
+        lease_seconds=lease_seconds,
     )
     senders = {"sqs_mwaa": sqs_mwaa(aws.queues, settings.mwaa_triggers_queue_url)}
     effects = Effects(store, executor, senders, clock)

@@ -6,7 +6,7 @@ AIRFLOW := .venvs/airflow-3.3/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-image image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-image image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,7 +22,10 @@ setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, A
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup prepare test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+test: setup packages prepare test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+
+packages: python ## Install the system packages that only tests need, where this user may
+	@$(PYTHON) scripts/system_packages.py
 
 prepare: ## Fetch once what the tests start: the jars of the OpenSearch node
 	@$(BIN)/python -m dwh_local.prepare

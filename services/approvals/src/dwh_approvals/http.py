@@ -44,7 +44,7 @@ def _count_from_zero(*routers: APIRouter) -> None:
     start_at_zero(AUTH_FAILURES, SERVICE, UNKNOWN_BECAUSE)
     for route in (route for router in routers for route in router.routes):
         if isinstance(route, APIRoute):
-            start_at_zero(HTTP_REQUESTS, SERVICE, [route.path], route.methods, _FAILURES)
+            start_at_zero(HTTP_REQUESTS, SERVICE, [route.path], route.methods or (), _FAILURES)
 
 
 def _identify(identity: LocalIdentity) -> Identify:

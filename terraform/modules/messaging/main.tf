@@ -1,6 +1,7 @@
 # Topics, queues with dead letters, and raw subscriptions filtered by message attributes.
 
 data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
 
 locals {
   name    = "dwh-${var.environment}"
@@ -115,7 +116,7 @@ data "aws_iam_policy_document" "feedback" {
   statement {
     sid       = "WriteDeliveryLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:*:logs:*:${local.account}:log-group:sns/*"]
+    resources = ["arn:${data.aws_partition.current.partition}:logs:*:${local.account}:log-group:sns/*"]
   }
 }
 

@@ -94,6 +94,13 @@ resource "aws_iam_role" "this" {
   description          = "${each.key} of the warehouse ${var.environment}"
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
   permissions_boundary = var.permissions_boundary_arn
+
+  lifecycle {
+    precondition {
+      condition     = var.eks_cluster_arn != null || var.irsa != null || var.ecs
+      error_message = "Nobody could take the roles: set eks_cluster_arn, irsa or ecs."
+    }
+  }
 }
 
 data "aws_iam_policy_document" "permissions" {

@@ -12,16 +12,16 @@ locals {
   queue_alarms = merge([
     for short, queue in var.queues : {
       "${short}-dead-letters" = {
-        severity = "critical", runbook = "DwhDeadLetters", treat_missing = "notBreaching"
-        says      = "There are dead letters of ${short}: messages that no attempt could handle."
-        namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
+        severity   = "critical", runbook = "DwhDeadLetters", treat_missing = "notBreaching"
+        says       = "There are dead letters of ${short}: messages that no attempt could handle."
+        namespace  = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
         dimensions = { QueueName = queue.dlq_name }
         comparison = "GreaterThanThreshold", threshold = 0, period = 300, periods = 1
       }
       "${short}-oldest-message" = {
-        severity = "warning", runbook = "QueueOldestMessage", treat_missing = "notBreaching"
-        says      = "The oldest message of ${short} has waited longer than ${var.oldest_message_seconds} s."
-        namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
+        severity   = "warning", runbook = "QueueOldestMessage", treat_missing = "notBreaching"
+        says       = "The oldest message of ${short} has waited longer than ${var.oldest_message_seconds} s."
+        namespace  = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
         dimensions = { QueueName = queue.name }
         comparison = "GreaterThanThreshold", threshold = var.oldest_message_seconds, period = 60, periods = 5
       }
@@ -30,9 +30,9 @@ locals {
 
   undelivered_alarms = var.undelivered_queue_name == null ? {} : {
     "undelivered" = {
-      severity = "critical", runbook = "SnsDeliveryFailures", treat_missing = "notBreaching"
-      says      = "SNS could not deliver messages to a queue and put them aside."
-      namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
+      severity   = "critical", runbook = "SnsDeliveryFailures", treat_missing = "notBreaching"
+      says       = "SNS could not deliver messages to a queue and put them aside."
+      namespace  = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
       dimensions = { QueueName = var.undelivered_queue_name }
       comparison = "GreaterThanThreshold", threshold = 0, period = 300, periods = 1
     }
@@ -40,9 +40,9 @@ locals {
 
   topic_alarms = {
     for topic in var.topics : "${topic}-failed-deliveries" => {
-      severity = "critical", runbook = "SnsDeliveryFailures", treat_missing = "notBreaching"
-      says      = "Deliveries of the topic ${topic} fail."
-      namespace = "AWS/SNS", metric = "NumberOfNotificationsFailed", statistic = "Sum"
+      severity   = "critical", runbook = "SnsDeliveryFailures", treat_missing = "notBreaching"
+      says       = "Deliveries of the topic ${topic} fail."
+      namespace  = "AWS/SNS", metric = "NumberOfNotificationsFailed", statistic = "Sum"
       dimensions = { TopicName = "${local.name}-${topic}" }
       comparison = "GreaterThanThreshold", threshold = 0, period = 300, periods = 1
     }
@@ -50,43 +50,43 @@ locals {
 
   store_alarms = {
     "opensearch-red" = {
-      severity = "critical", runbook = "OpenSearchStatus", treat_missing = "breaching"
-      says      = "The store is red: a primary shard is missing, services wait."
-      namespace = "AWS/ES", metric = "ClusterStatus.red", statistic = "Maximum", dimensions = local.domain
+      severity   = "critical", runbook = "OpenSearchStatus", treat_missing = "breaching"
+      says       = "The store is red: a primary shard is missing, services wait."
+      namespace  = "AWS/ES", metric = "ClusterStatus.red", statistic = "Maximum", dimensions = local.domain
       comparison = "GreaterThanOrEqualToThreshold", threshold = 1, period = local.minute, periods = 2
     }
     "opensearch-yellow" = {
-      severity = "warning", runbook = "OpenSearchStatus", treat_missing = "notBreaching"
-      says      = "The store has been yellow for 30 minutes: a replica is missing."
-      namespace = "AWS/ES", metric = "ClusterStatus.yellow", statistic = "Maximum", dimensions = local.domain
+      severity   = "warning", runbook = "OpenSearchStatus", treat_missing = "notBreaching"
+      says       = "The store has been yellow for 30 minutes: a replica is missing."
+      namespace  = "AWS/ES", metric = "ClusterStatus.yellow", statistic = "Maximum", dimensions = local.domain
       comparison = "GreaterThanOrEqualToThreshold", threshold = 1, period = local.quarter, periods = 2
     }
     "opensearch-storage" = {
-      severity = "warning", runbook = "OpenSearchStorage", treat_missing = "notBreaching"
+      severity  = "warning", runbook = "OpenSearchStorage", treat_missing = "notBreaching"
       says      = "A node of the store has less than a quarter of its storage free."
       namespace = "AWS/ES", metric = "FreeStorageSpace", statistic = "Minimum", dimensions = local.domain
       # The metric counts in MB.
       comparison = "LessThanThreshold", threshold = var.store.volume_gb * 1024 / 4, period = 300, periods = 2
     }
     "opensearch-writes-blocked" = {
-      severity = "critical", runbook = "OpenSearchStorage", treat_missing = "notBreaching"
-      says      = "The store refuses writes."
-      namespace = "AWS/ES", metric = "ClusterIndexWritesBlocked", statistic = "Maximum", dimensions = local.domain
+      severity   = "critical", runbook = "OpenSearchStorage", treat_missing = "notBreaching"
+      says       = "The store refuses writes."
+      namespace  = "AWS/ES", metric = "ClusterIndexWritesBlocked", statistic = "Maximum", dimensions = local.domain
       comparison = "GreaterThanOrEqualToThreshold", threshold = 1, period = local.minute, periods = 5
     }
     "opensearch-write-rejections" = {
-      severity = "warning", runbook = "OpenSearchWriteRejections", treat_missing = "notBreaching"
-      says      = "The store rejects writes because its queue is full."
-      namespace = "AWS/ES", metric = "ThreadpoolWriteRejected", statistic = "Sum", dimensions = local.domain
+      severity   = "warning", runbook = "OpenSearchWriteRejections", treat_missing = "notBreaching"
+      says       = "The store rejects writes because its queue is full."
+      namespace  = "AWS/ES", metric = "ThreadpoolWriteRejected", statistic = "Sum", dimensions = local.domain
       comparison = "GreaterThanThreshold", threshold = 100, period = 300, periods = 2
     }
   }
 
   airflow_alarms = var.mwaa_name == null ? {} : {
     "mwaa-scheduler" = {
-      severity = "critical", runbook = "MwaaSchedulerHeartbeat", treat_missing = "breaching"
-      says      = "Airflow's scheduler gave no sign of life for 10 minutes: no trigger starts a DAG."
-      namespace = "AmazonMWAA", metric = "SchedulerHeartbeat", statistic = "Sum"
+      severity   = "critical", runbook = "MwaaSchedulerHeartbeat", treat_missing = "breaching"
+      says       = "Airflow's scheduler gave no sign of life for 10 minutes: no trigger starts a DAG."
+      namespace  = "AmazonMWAA", metric = "SchedulerHeartbeat", statistic = "Sum"
       dimensions = { Function = "Scheduler", Environment = var.mwaa_name }
       comparison = "LessThanThreshold", threshold = 1, period = 300, periods = 2
     }
@@ -94,9 +94,9 @@ locals {
 
   journal_alarms = var.journal_stream_name == null ? {} : {
     "journal-freshness" = {
-      severity = "warning", runbook = "JournalFreshness", treat_missing = "notBreaching"
-      says      = "Events have waited longer than 30 minutes on their way into the journal."
-      namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness", statistic = "Maximum"
+      severity   = "warning", runbook = "JournalFreshness", treat_missing = "notBreaching"
+      says       = "Events have waited longer than 30 minutes on their way into the journal."
+      namespace  = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness", statistic = "Maximum"
       dimensions = { DeliveryStreamName = var.journal_stream_name }
       comparison = "GreaterThanThreshold", threshold = 1800, period = 300, periods = 2
     }

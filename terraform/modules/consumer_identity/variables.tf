@@ -13,7 +13,7 @@ variable "queues" {
   type        = map(object({ arn = string, dlq_arn = string }))
 
   validation {
-    condition = length(setsubtract(["indexer", "alerts", "orchestrator", "approvals"], keys(var.queues))) == 0
+    condition     = length(setsubtract(["indexer", "alerts", "orchestrator", "approvals"], keys(var.queues))) == 0
     error_message = "queues must hold indexer, alerts, orchestrator and approvals."
   }
 }

@@ -181,24 +181,24 @@ resource "aws_s3_object" "startup" {
 }
 
 resource "aws_mwaa_environment" "this" {
-  name                           = local.name
-  airflow_version                = var.airflow_version
-  environment_class              = var.environment_class
-  execution_role_arn             = aws_iam_role.this.arn
-  kms_key                        = var.data_key_arn
-  source_bucket_arn              = var.code_bucket.arn
-  dag_s3_path                    = "airflow/dags"
-  requirements_s3_path           = var.requirements_path
-  startup_script_s3_path         = aws_s3_object.startup.key
+  name                             = local.name
+  airflow_version                  = var.airflow_version
+  environment_class                = var.environment_class
+  execution_role_arn               = aws_iam_role.this.arn
+  kms_key                          = var.data_key_arn
+  source_bucket_arn                = var.code_bucket.arn
+  dag_s3_path                      = "airflow/dags"
+  requirements_s3_path             = var.requirements_path
+  startup_script_s3_path           = aws_s3_object.startup.key
   startup_script_s3_object_version = aws_s3_object.startup.version_id
-  schedulers                     = var.schedulers
-  min_workers                    = var.workers.minimum
-  max_workers                    = var.workers.maximum
-  webserver_access_mode          = var.public_web_server ? "PUBLIC_ONLY" : "PRIVATE_ONLY"
-  weekly_maintenance_window_start = var.maintenance_window
+  schedulers                       = var.schedulers
+  min_workers                      = var.workers.minimum
+  max_workers                      = var.workers.maximum
+  webserver_access_mode            = var.public_web_server ? "PUBLIC_ONLY" : "PRIVATE_ONLY"
+  weekly_maintenance_window_start  = var.maintenance_window
 
   airflow_configuration_options = {
-    "core.lazy_load_plugins"     = "False"
+    "core.lazy_load_plugins"              = "False"
     "scheduler.scheduler_idle_sleep_time" = "0.5"
   }
 

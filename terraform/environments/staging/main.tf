@@ -55,7 +55,8 @@ module "pipeline" {
   mwaa_name          = module.infrastructure.mwaa.name
   journal            = local.journal
   eks                = var.eks
-  ecs                = var.ecs == null ? null : merge(var.ecs, { sizes = local.ecs_sizes })
+  ecs                = var.ecs
+  ecs_sizes          = local.ecs_sizes
   console            = var.console
   oidc_client_secret = var.oidc_client_secret
 }

@@ -102,7 +102,7 @@ module "ecs_consumer" {
 
   environment              = var.environment
   consumers                = local.consumers
-  sizes                    = var.ecs.sizes
+  sizes                    = var.ecs_sizes
   image                    = var.ecs.image
   image_repository_arn     = var.ecs.image_repository_arn
   secret_arns              = var.ecs.secret_arns

@@ -74,20 +74,25 @@ variable "eks" {
 }
 
 variable "ecs" {
-  description = "The services on ECS; null when the chart runs them."
+  description = "The services on ECS: image by digest, its repository, secrets; null when the chart runs them."
   type = object({
     image                = string
     image_repository_arn = string
     secret_arns          = optional(map(map(string)), {})
-    sizes = map(object({
-      cpu              = optional(number, 256)
-      memory           = optional(number, 512)
-      minimum          = optional(number, 1)
-      maximum          = optional(number, 4)
-      backlog_per_task = optional(number, 300)
-    }))
   })
   default = null
+}
+
+variable "ecs_sizes" {
+  description = "Sizes of the services on ECS, as the module ecs_consumer describes them."
+  type = map(object({
+    cpu              = optional(number, 256)
+    memory           = optional(number, 512)
+    minimum          = optional(number, 1)
+    maximum          = optional(number, 4)
+    backlog_per_task = optional(number, 300)
+  }))
+  default = {}
 }
 
 variable "console" {

@@ -38,6 +38,7 @@ ENVIRONMENTS = (
     Environment("workspace", ".venv", "workspace.txt", (*LIBRARIES, *SERVICES, "cli", "local")),
     Environment("jobs", ".venvs/jobs", "jobs.txt", ("libs/contracts", "jobs")),
     Environment("aws", ".venvs/aws", "aws.txt"),
+    Environment("terraform", ".venvs/terraform", "terraform.txt"),
     Environment("airflow", ".venvs/airflow-3.3", "airflow-3.3.txt"),
 )
 

@@ -1,0 +1,9 @@
+output "target_group_arn" {
+  description = "Target group: of the ECS service, or of a TargetGroupBinding on EKS."
+  value       = aws_lb_target_group.this.arn
+}
+
+output "dns_name" {
+  description = "Name that the console's host name must point to."
+  value       = aws_lb.this.dns_name
+}

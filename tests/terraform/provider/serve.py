@@ -62,7 +62,9 @@ def _block(block: dict[str, Any]) -> pb.Schema.Block:
 
 
 def _schemas(kind: str) -> dict[str, pb.Schema]:
-    return {name: pb.Schema(version=0, block=_block(found["block"])) for name, found in schema()[kind].items()}
+    return {
+        name: pb.Schema(version=0, block=_block(found["block"])) for name, found in schema()[kind].items()
+    }
 
 
 @functools.cache

@@ -4,27 +4,26 @@ Serves `schema.json` over plugin protocol 6, so that `terraform validate`, `terr
 `terraform plan` find every wrong, missing and mistyped argument where the provider itself cannot be
 installed. It never applies, calls nobody, and does not check the ranges of values that AWS checks.
 Computed values are unknown unless `planned` can tell them from a name; policy documents are rendered.
+
+`serve.py SOCKET` serves until it is ended and prints the value of TF_REATTACH_PROVIDERS under which any number
+of Terraform commands use it, without `terraform init`.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
-import tempfile
+import os
+import sys
 from concurrent import futures
 from pathlib import Path
 from typing import Any
 
 import grpc
 import msgpack
-from planned import Region, data_source, planned
-from tf.gen import grpc_controller_pb2 as controller
-from tf.gen import grpc_controller_pb2_grpc as controller_rpc
-from tf.gen import grpc_stdio_pb2_grpc as stdio_rpc
+from planned import data_source, planned
 from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc as rpc
-from tf.runner import _self_signed_cert
 
 HERE = Path(__file__).resolve().parent
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
@@ -88,9 +87,6 @@ def _pack(value: Any) -> pb.DynamicValue:
 class Provider(rpc.ProviderServicer):
     """What Terraform asks a provider for before anything is applied."""
 
-    def __init__(self) -> None:
-        self._region = Region("us-east-1")
-
     def GetMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "the schema says it all")
 
@@ -107,9 +103,6 @@ class Provider(rpc.ProviderServicer):
         return pb.ValidateDataResourceConfig.Response()
 
     def ConfigureProvider(self, request: Any, context: Any) -> Any:
-        region = (_unpack(request.config) or {}).get("region")
-        if isinstance(region, str):
-            self._region = Region(region)
         return pb.ConfigureProvider.Response()
 
     def UpgradeResourceState(self, request: Any, context: Any) -> Any:
@@ -120,49 +113,28 @@ class Provider(rpc.ProviderServicer):
         if proposed is not None:
             attributes = schema()["resource_schemas"][request.type_name]["block"]["attributes"]
             computed = {name for name, found in attributes.items() if found.get("computed")}
-            proposed = planned(request.type_name, proposed, computed, self._region)
+            proposed = planned(request.type_name, proposed, computed)
         return pb.PlanResourceChange.Response(planned_state=_pack(proposed), legacy_type_system=True)
 
     def ReadDataSource(self, request: Any, context: Any) -> Any:
-        state = data_source(request.type_name, _unpack(request.config), self._region)
+        state = data_source(request.type_name, _unpack(request.config))
         return pb.ReadDataSource.Response(state=_pack(state))
 
     def StopProvider(self, request: Any, context: Any) -> Any:
         return pb.StopProvider.Response()
 
 
-class Controller(controller_rpc.GRPCControllerServicer):
-    """Ends the process when Terraform is done with it."""
-
-    def __init__(self, server: grpc.Server) -> None:
-        self._server = server
-
-    def Shutdown(self, request: Any, context: Any) -> Any:
-        self._server.stop(0)
-        return controller.Empty()
-
-
-class Stdio(stdio_rpc.GRPCStdioServicer):
-    """Nothing to print."""
-
-    def StreamStdio(self, request: Any, context: Any) -> Any:
-        return iter([])
-
-
 def main() -> None:
-    """Serve until Terraform says that it is done."""
+    """Serve on a socket until the process is ended."""
+    socket = sys.argv[1]
     server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.max_send_message_length", -1)])
     rpc.add_ProviderServicer_to_server(Provider(), server)
-    controller_rpc.add_GRPCControllerServicer_to_server(Controller(server), server)
-    stdio_rpc.add_GRPCStdioServicer_to_server(Stdio(), server)
-    with tempfile.TemporaryDirectory() as folder:
-        socket = f"{folder}/provider.sock"
-        chain, credentials = _self_signed_cert()
-        server.add_secure_port(f"unix://{socket}", credentials)
-        server.start()
-        certificate = base64.b64encode(chain).decode().rstrip("=")
-        print("|".join(["1", "6", "unix", socket, "grpc", certificate]), flush=True)  # noqa: T201 - handshake
-        server.wait_for_termination()
+    server.add_insecure_port(f"unix://{socket}")
+    server.start()
+    address = {"Network": "unix", "String": socket}
+    attached = {"Protocol": "grpc", "ProtocolVersion": 6, "Pid": os.getpid(), "Test": True, "Addr": address}
+    print(json.dumps({"hashicorp/aws": attached}), flush=True)  # noqa: T201 - what the caller waits for
+    server.wait_for_termination()
 
 
 if __name__ == "__main__":

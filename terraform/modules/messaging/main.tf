@@ -15,10 +15,9 @@ locals {
     }
   ]...)
   senders = {
-    for queue in keys(var.queues) : queue => [
-      for subscription in local.subscriptions : aws_sns_topic.this[subscription.topic].arn
-      if subscription.queue == queue
-    ]
+    for queue in keys(var.queues) : queue => sort([
+      for subscription in local.subscriptions : subscription.topic if subscription.queue == queue
+    ])
   }
 }
 
@@ -182,29 +181,27 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
 }
 
 locals {
-  # Who may send into a queue by its own policy; roles of this account send by theirs.
+  # Topics that may send into a queue by its own policy; roles of this account send by theirs.
   guarded = merge(
-    { for name, queue in aws_sqs_queue.main : name => { queue = queue, topics = local.senders[name] } },
-    { for name, queue in aws_sqs_queue.dead : "${name}-dlq" => { queue = queue, topics = [] } },
-    { for queue in aws_sqs_queue.undelivered : "undelivered" => {
-      queue = queue, topics = distinct(flatten(values(local.senders)))
-    } },
+    local.senders,
+    { for name in keys(var.queues) : "${name}-dlq" => [] },
+    length(local.subscriptions) > 0 ? { undelivered = distinct(flatten(values(local.senders))) } : {},
   )
-  guarded_names = toset(concat(
-    keys(var.queues),
-    [for name in keys(var.queues) : "${name}-dlq"],
-    length(local.subscriptions) > 0 ? ["undelivered"] : [],
-  ))
+  guarded_queues = merge(
+    aws_sqs_queue.main,
+    { for name, queue in aws_sqs_queue.dead : "${name}-dlq" => queue },
+    { for queue in aws_sqs_queue.undelivered : "undelivered" => queue },
+  )
 }
 
 data "aws_iam_policy_document" "queue" {
-  for_each = local.guarded_names
+  for_each = local.guarded
 
   statement {
     sid       = "RefusePlainText"
     effect    = "Deny"
     actions   = ["sqs:*"]
-    resources = [local.guarded[each.key].queue.arn]
+    resources = [local.guarded_queues[each.key].arn]
 
     principals {
       type        = "AWS"
@@ -219,12 +216,12 @@ data "aws_iam_policy_document" "queue" {
   }
 
   dynamic "statement" {
-    for_each = length(local.guarded[each.key].topics) > 0 ? [local.guarded[each.key].topics] : []
+    for_each = length(each.value) > 0 ? [each.value] : []
 
     content {
       sid       = "ReceiveFromTopics"
       actions   = ["sqs:SendMessage"]
-      resources = [local.guarded[each.key].queue.arn]
+      resources = [local.guarded_queues[each.key].arn]
 
       principals {
         type        = "Service"
@@ -234,16 +231,16 @@ data "aws_iam_policy_document" "queue" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = statement.value
+        values   = [for topic in statement.value : aws_sns_topic.this[topic].arn]
       }
     }
   }
 }
 
 resource "aws_sqs_queue_policy" "this" {
-  for_each = local.guarded_names
+  for_each = local.guarded
 
-  queue_url = local.guarded[each.key].queue.url
+  queue_url = local.guarded_queues[each.key].url
   policy    = data.aws_iam_policy_document.queue[each.key].json
 }
 

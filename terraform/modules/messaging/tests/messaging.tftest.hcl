@@ -81,7 +81,7 @@ run "plain_text_is_refused_everywhere" {
     condition = alltrue([
       for document in concat(values(data.aws_iam_policy_document.queue), values(data.aws_iam_policy_document.topic)) :
       document.statement[0].effect == "Deny"
-      && anytrue([for limit in document.statement[0].condition : limit.variable == "aws:SecureTransport" && limit.values == tolist(["false"])])
+      && [for limit in document.statement[0].condition : limit.variable] == ["aws:SecureTransport"]
     ])
     error_message = "A policy lets plain text pass."
   }

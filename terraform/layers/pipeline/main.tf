@@ -100,19 +100,19 @@ module "ecs_consumer" {
   source = "../../modules/ecs_consumer"
   count  = var.ecs == null ? 0 : 1
 
-  environment              = var.environment
-  consumers                = local.consumers
-  sizes                    = var.ecs_sizes
-  image                    = var.ecs.image
-  image_repository_arn     = var.ecs.image_repository_arn
-  secret_arns              = var.ecs.secret_arns
-  queue_urls               = { for name, queue in module.messaging.queues : name => queue.url }
-  task_role_arns           = module.consumer_identity.role_arns
-  settings                 = local.settings
-  console_target_group_arn = one(module.console[*].target_group_arn)
-  subnet_ids               = var.network.private_subnet_ids
-  security_group_id        = var.network.consumers_security_group_id
-  logs_key_arn             = var.keys.logs
+  environment               = var.environment
+  consumers                 = local.consumers
+  sizes                     = var.ecs_sizes
+  image                     = var.ecs.image
+  image_repository_arn      = var.ecs.image_repository_arn
+  secret_arns               = var.ecs.secret_arns
+  queue_urls                = { for name, queue in module.messaging.queues : name => queue.url }
+  task_role_arns            = module.consumer_identity.role_arns
+  settings                  = local.settings
+  console_target_group_arns = module.console[*].target_group_arn
+  subnet_ids                = var.network.private_subnet_ids
+  security_group_id         = var.network.consumers_security_group_id
+  logs_key_arn              = var.keys.logs
 }
 
 module "alarms" {

@@ -185,7 +185,7 @@ resource "aws_ecs_service" "consumer" {
   }
 
   dynamic "load_balancer" {
-    for_each = each.key == "approvals" && var.console_target_group_arn != null ? [var.console_target_group_arn] : []
+    for_each = each.key == "approvals" ? var.console_target_group_arns : []
 
     content {
       target_group_arn = load_balancer.value

@@ -88,10 +88,10 @@ variable "secret_arns" {
   default     = {}
 }
 
-variable "console_target_group_arn" {
-  description = "Target group that approvals serves; null without console."
-  type        = string
-  default     = null
+variable "console_target_group_arns" {
+  description = "Target groups that approvals serves; none without console."
+  type        = list(string)
+  default     = []
 }
 
 variable "subnet_ids" {

@@ -12,7 +12,11 @@ from dwh_runtime.metrics import DECLARED
 
 RUNBOOKS = "https://runbooks.example.com/dwh/"
 # CloudWatch alarms with a runbook of their own; the one on dead letters shares DwhDeadLetters.
-ALARMS = {"QueueOldestMessage", "OpenSearchStatus", "OpenSearchStorage"}
+# Of CloudWatch, without a rule of Prometheus; tests/terraform holds that they are the runbooks alarms name.
+ALARMS = {
+    *("QueueOldestMessage", "SnsDeliveryFailures", "MwaaSchedulerHeartbeat", "JournalFreshness"),
+    *("OpenSearchStatus", "OpenSearchStorage", "OpenSearchWriteRejections"),
+}
 # Labels that Prometheus puts on when it scrapes a pod, and on buckets.
 SCRAPED = {"pod", "le"}
 SECTIONS = ["## Meaning", "## Look", "## Remedy", "## Escalate"]

@@ -6,7 +6,7 @@ AIRFLOW := .venvs/airflow-3.3/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-image image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-image image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, A
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup packages prepare test-unit test-integration test-jobs test-dags test-e2e ## Every test of the repository
+test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-e2e ## Every test of the repository
 
 packages: python ## Install the system packages that only tests need, where this user may
 	@$(PYTHON) scripts/system_packages.py
@@ -44,6 +44,9 @@ test-dags: ## DAGs, in a real Airflow
 
 test-e2e: ## The whole local system: demo, copies, shuffle, kills
 	$(PYTEST) tests/e2e
+
+test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and without its provider
+	$(PYTEST) tests/terraform
 
 test-image: setup prepare ## The image: builds it, then starts its services (root on Debian; skipped elsewhere)
 	$(PYTEST) tests/image --timeout 900

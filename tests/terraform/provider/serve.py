@@ -5,11 +5,9 @@ Serves `schema.json` over plugin protocol 6, so that `terraform validate`, `terr
 installed. It never applies, calls nobody, and does not check the ranges of values that AWS checks.
 Computed values are unknown unless `planned` can tell them from a name; policy documents are rendered.
 
-`serve.py SOCKET` serves until it is ended and prints the value of TF_REATTACH_PROVIDERS under which any
-number of Terraform commands use it, without `terraform init`.
+`serve.py SOCKET` serves until it is ended and prints the TF_REATTACH_PROVIDERS under which any number
+of Terraform commands use it, without `terraform init`.
 """
-
-# ruff: noqa: N802  the names are those of the protocol
 
 from __future__ import annotations
 

@@ -140,11 +140,6 @@ resource "aws_opensearch_domain" "this" {
     }
   }
 
-  advanced_options = {
-    "rest.action.multi.allow_explicit_index" = "true"
-    "override_main_response_version"         = "false"
-  }
-
   software_update_options {
     auto_software_update_enabled = true
   }

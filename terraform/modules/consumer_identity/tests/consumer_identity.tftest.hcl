@@ -42,6 +42,16 @@ run "each_service_has_a_role_bound_to_its_service_account" {
     ])
     error_message = "Pods of this cluster only, unless asked for more."
   }
+
+  assert {
+    condition = alltrue([
+      for document in data.aws_iam_policy_document.trust : contains(
+        flatten([for limit in document.statement[0].condition : [for value in limit.values : "${limit.variable}=${value}"]]),
+        "aws:SourceArn=arn:aws:eks:eu-central-1:123456789012:cluster/main",
+      )
+    ])
+    error_message = "Pods of another cluster of the account could take the role."
+  }
 }
 
 run "nothing_is_granted_on_everything" {
@@ -101,7 +111,20 @@ run "irsa_and_ecs_are_trusted_when_asked_for" {
       [for statement in data.aws_iam_policy_document.trust["indexer"].statement : statement.sid] == ["ServiceAccount", "Task"]
       && length(aws_eks_pod_identity_association.this) == 0
     )
-    error_message = "A service account by its name, and tasks of this account."
+    error_message = "A service account, and tasks of this account."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.trust["indexer"].statement : [
+        for limit in statement.condition : [for value in limit.values : "${limit.variable}=${value}"]
+      ]
+      ])) == toset([
+      "oidc.eks.example.com/id/1:sub=system:serviceaccount:dwh:dwh-indexer",
+      "oidc.eks.example.com/id/1:aud=sts.amazonaws.com",
+      "aws:SourceAccount=123456789012",
+    ])
+    error_message = "This service account by its name, and tasks of this account only."
   }
 }
 

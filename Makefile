@@ -6,7 +6,7 @@ AIRFLOW := .venvs/airflow-3.3/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-image image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-image test-cluster image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and w
 
 test-image: setup prepare ## The image: builds it, then starts its services (root on Debian; skipped elsewhere)
 	$(PYTEST) tests/image --timeout 900
+
+test-cluster: setup prepare ## The chart on a real one-node Kubernetes (root on Debian, Go; says so elsewhere)
+	$(PYTEST) tests/cluster --timeout 900 -rs
 
 image: setup ## Build the image localhost/dwh:<version> without a Docker daemon (root on Debian)
 	@$(BIN)/python scripts/image.py

@@ -19,6 +19,7 @@ from dwh_local.aws import client
 from dwh_local.compare import differences
 from dwh_local.demo import runs
 from dwh_local.supervise import Supervisor
+from trace_shape import DEMO_TRACES, shape
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SYSTEM_BYTES = 6 * 2**30
@@ -47,6 +48,12 @@ def test_trace_and_why_explain_the_red_run(live, plain):
     other = live.dwh("why", "no_such_dag", "--job", red["job_name"], "--run", red["job_run_id"])
     assert other.returncode == 1
     assert len(other.stdout.splitlines()) >= 1
+
+
+def test_the_traces_of_the_demo_have_the_known_shape(live, summary):
+    colours = (run_id.rpartition("-")[2].upper() for run_id in summary["runs"])
+    traces = (json.loads(live.dwh("trace", run_id, "--json").stdout) for run_id in summary["runs"])
+    assert dict(zip(colours, map(shape, traces), strict=True)) == json.loads(DEMO_TRACES.read_text())
 
 
 def test_the_command_line_answers_with_the_right_exit_codes(live, plain):

@@ -5,6 +5,7 @@ extra `local` is not installed, as in the image, there is none: the variables mu
 """
 
 import os
+from pathlib import Path
 
 from dwh_cli.exits import NO_LOCAL_SYSTEM, Usage
 
@@ -34,3 +35,19 @@ def setting(name: str) -> str:
     if not value:
         raise Usage(f'{name} is not set; `eval "$(dwh local env)"` sets it for the local system')
     return value
+
+
+def secret(name: str) -> str | None:
+    """A secret from its variable, or from the file that `<name>_FILE` names, as in a pod; None when neither is set.
+
+    Raises:
+        Usage: the file cannot be read.
+    """
+    load_environment()
+    file = os.environ.get(f"{name}_FILE")
+    if os.environ.get(name) or not file:
+        return os.environ.get(name) or None
+    try:
+        return Path(file).read_text().strip() or None
+    except OSError as error:
+        raise Usage(f"{name}_FILE: {file}: {error.strerror}") from None

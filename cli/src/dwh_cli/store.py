@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from dwh_eventstore import Store, StoreError, StoreSettings, StoreUnavailable, open_store
 
-from dwh_cli.connect import setting
+from dwh_cli.connect import secret, setting
 from dwh_cli.exits import NoServer, Usage
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def store_settings() -> StoreSettings:
         service="cli",
         auth=auth,  # type: ignore[arg-type]
         user=os.environ.get("DWH_OPENSEARCH_USER") or None,
-        password=os.environ.get("DWH_OPENSEARCH_PASSWORD") or None,
+        password=secret("DWH_OPENSEARCH_PASSWORD"),
         replicas=int(replicas),
     )
 

@@ -17,6 +17,7 @@ VERBS = {
     "trace": ("dwh_cli.stores:trace", "Everything that followed from a run, as a tree with times."),
     "why": ("dwh_cli.stores:why", "Why a DAG did or did not start for a run."),
     "approvals": ("dwh_cli.approvals:app", "Decide on RED runs."),
+    "selftest": ("dwh_cli.selftest:selftest", "Publish an event of a test job and wait until it is stored."),
 }
 """Name → where it is defined, and its line in `dwh --help`."""
 

@@ -15,6 +15,10 @@ from load import Load
 SLOT, STATE = "11", ".dwh-cluster"
 
 
+def progress(line):
+    sys.stderr.write(f"{line}\n")
+
+
 @pytest.fixture(scope="session")
 def cluster():
     if reason := kube.lacking():
@@ -35,7 +39,7 @@ def system(cluster):
     found = local_system()
     lifecycle.down(found, purge=True)
     found = local_system()
-    lifecycle.up(found, Progress(lambda line: print(line, flush=True)), with_services=False)
+    lifecycle.up(found, Progress(progress), with_services=False)
     cluster.forward(found.ports.opensearch, found.ports.aws)
     yield found
     lifecycle.down(found, purge=True)

@@ -38,7 +38,7 @@ def setting(name: str) -> str:
 
 
 def secret(name: str) -> str | None:
-    """A secret from its variable, or from the file that `<name>_FILE` names, as in a pod; None when neither is set.
+    """A secret from its variable or, as in a pod, from the file that `<name>_FILE` names; None without both.
 
     Raises:
         Usage: the file cannot be read.

@@ -123,6 +123,10 @@ class Story:
             f"{run.colour}: {DOWNSTREAM} SUCCESS in job-events",
             lambda: self.observer.one("job-events", job_run_id=dag_run_id, status="SUCCESS"),
         )
+        self.steps.expect(
+            f"{run.colour}: the DAG run's end in job-triggers",
+            lambda: self.observer.one("job-triggers", id=trigger["id"], dag_run_state="success"),
+        )
 
     def _conf_is_real(self, run: DemoRun, conf: dict[str, Any]) -> None:
         document = self.observer.one("job-events", job_run_id=run.run_id) or {}

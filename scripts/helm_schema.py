@@ -258,6 +258,15 @@ class PodMonitor(Section):
 
     enabled: bool
     interval: Duration
+    labels: Texts
+
+
+class PrometheusRule(Section):
+    """The alerts of files/rules, for the Prometheus operator."""
+
+    enabled: bool
+    labels: Texts
+    annotations: Texts
 
 
 class Ingress(Section):
@@ -293,6 +302,7 @@ class Values(Section):
     selftest: SelfTest
     network_policy: NetworkPolicy
     pod_monitor: PodMonitor
+    prometheus_rule: PrometheusRule
     ingress: Ingress
     of_parents: Annotated[Any, Field(alias="global")] = None
 

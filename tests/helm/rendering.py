@@ -21,7 +21,7 @@ class Refused(Exception):  # noqa: N818 - named for what happened
     """Helm does not render these values; the text is what a person sees."""
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """YAML in which a key that stands twice is an error, as Kubernetes has it."""
 
 

@@ -33,6 +33,7 @@ Url = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 Uri = Annotated[str, Field(pattern=r"^((s3|file)://\S+)?$")]
 TopicArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$")]
 RoleArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+)?$")]
+Repository = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$")]
 Digest = Annotated[str, Field(pattern="^(sha256:[0-9a-f]{64})?$")]
 Tag = Annotated[str, Field(pattern="^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
 
@@ -61,7 +62,7 @@ class Section(BaseModel):
 class Image(Section):
     """The one image that every pod runs; the digest wins over the tag."""
 
-    repository: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9./:_-]*$")]
+    repository: Repository
     tag: Tag
     digest: Digest
     pull_policy: Literal["Always", "IfNotPresent", "Never"]

@@ -30,7 +30,7 @@ def test_the_bounds_of_each_consumer_are_told():
 
 def test_a_consumer_that_is_left_out_is_told_and_named_nowhere_else():
     left_out = {name: {"enabled": False} for name in ("alerts", "approvals")}
-    said = notes(of_environment("dev", consumers=left_out))
+    said = notes(of_environment("dev", consumers=left_out, ingress={"enabled": False}))
     assert "alerts        left out" in said
     assert "dwh-alerts" not in said
     assert "Console" not in said

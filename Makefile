@@ -7,7 +7,7 @@ CHART := .venvs/chart/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-image test-cluster image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, A
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-helm test-e2e ## Every test of the repository
+test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-helm test-guides test-e2e ## Every test of the repository
 
 packages: python ## Install the system packages that only tests need, where this user may
 	@$(PYTHON) scripts/system_packages.py
@@ -52,6 +52,10 @@ test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and w
 test-helm: python ## The chart: schema, manifests, mistakes in values; without a cluster
 	@$(PYTHON) scripts/setup.py chart
 	$(CHART) -m pytest tests/helm
+
+test-guides: python ## The guides: runs what can run, checks what needs an account or a cluster
+	@$(PYTHON) scripts/setup.py workspace terraform chart
+	$(PYTEST) tests/guides
 
 test-image: setup prepare ## The image: builds it, then starts its services (root on Debian; skipped elsewhere)
 	$(PYTEST) tests/image --timeout 900

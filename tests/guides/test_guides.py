@@ -123,6 +123,7 @@ MISTAKES = {
     "terraform -chdir=terraform/environments/prod output -raw opensearch_url": "output opensearch_url",
     "terraform -chdir=terraform/environments/production plan": "is no environment",
     "terraform apply": "in which folder",
+    "terraform -chdir=terraform/environments/dev apply -target=aws_sqs_queue.x": "aws_sqs_queue.x",
     "docker build --file Dockerfile .": "there is no Dockerfile",
     "python3 scripts/helm_value.py": "there is no scripts/helm_value.py",
     ".venv/bin/python scripts/helm_values.py --digest x": "no option --digest",

@@ -8,6 +8,7 @@ import yaml
 from conftest import MARK
 from pages import GUIDES, MARKS, ROOT, blocks, scripts
 from shell import Script
+from tools import objects
 
 NAMES = {"install-aws.md", "operate.md", "upgrade.md"}
 CHECKED = [
@@ -91,7 +92,7 @@ def test_alerts_that_a_guide_names_have_a_page():
 def test_the_guide_of_scaling_changes_the_objects_of_one_consumer_only(executed):
     tree, _ = executed(ROOT / "docs" / "guide" / "operate.md")
     before, after = (
-        {(made["kind"], made["metadata"]["name"]): made for made in yaml.safe_load_all(path.read_text())}
+        {(made["kind"], made["metadata"]["name"]): made for made in objects(path.read_text())}
         for path in (tree / "before.yaml", tree / "after.yaml")
     )
     changed = {key for key in before if before[key] != after[key]}

@@ -80,6 +80,7 @@ format: ## Rewrite the sources in house style
 generate: ## Regenerate schemas and tables; a test fails if that leaves a diff
 	$(BIN)/python -m dwh_contracts.schemas libs/contracts/schemas
 	$(BIN)/python scripts/helm_schema.py helm/dwh/values.schema.json
+	$(BIN)/python scripts/helm_readme.py helm/dwh
 
 lock: ## Resolve requirements/*.in anew into hashed requirements/*.txt
 	for file in requirements/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

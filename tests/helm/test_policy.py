@@ -103,6 +103,27 @@ def test_secrets_come_as_files_and_never_as_text(pods):
             assert {named[name] for name in secret} == {f"/run/secrets/dwh/{item['path']}" for item in items}
 
 
+def test_the_stores_password_is_asked_of_the_secret_only_where_the_store_asks_for_it():
+    for auth, keys in (
+        ("basic", {"opensearch-password", "link-keys", "alert-secrets", "csrf-keys", "audit-key"}),
+        ("sigv4", {"link-keys", "alert-secrets", "csrf-keys", "audit-key"}),
+    ):
+        found = by_name(objects(of_environment("prod", opensearch={"auth": auth})))
+        made = [
+            reduce(getitem, PODS[kind], value)["spec"] for (kind, _), value in found.items() if kind in PODS
+        ]
+        sources = [volume["secret"] for pod in made for volume in pod["volumes"] if "secret" in volume]
+        assert all(source["items"] for source in sources)  # without items it would be the whole Secret
+        assert {item["key"] for source in sources for item in source["items"]} == keys
+
+
+def test_another_key_of_the_password_holds_for_every_pod():
+    renamed = {"secretKeys": {"DWH_OPENSEARCH_PASSWORD": "store"}}
+    texts = [str(made) for made in objects(of_environment("prod", defaults=renamed))]
+    assert sum("/run/secrets/dwh/store" in text for text in texts) == len(CONSUMERS) + 3
+    assert not any("opensearch-password" in text for text in texts)
+
+
 @pytest.mark.parametrize("name", CONSUMERS)
 def test_a_consumer_is_replaced_one_by_one_and_drained_one_by_one(found, name):
     deployment = found["Deployment", f"dwh-{name}"]["spec"]

@@ -1,6 +1,7 @@
 """The schema is generated, allows what the chart ships, and knows exactly what values.yaml shows."""
 
 import helm_schema
+import helm_values
 import jsonschema
 import pytest
 import yaml
@@ -43,6 +44,35 @@ def test_a_consumer_may_differ_from_the_defaults_in_each_value_and_in_no_other(s
 def test_there_are_the_consumers_of_the_one_list_and_no_other(schema, root):
     listed = yaml.safe_load((root / "deploy" / "consumers.json").read_text(encoding="utf-8"))["consumers"]
     assert set(schema["$defs"]["Consumers"]["properties"]) == set(listed) == set(CONSUMERS)
+
+
+def test_what_terraform_gives_is_known_and_goes_on_top_of_an_environment():
+    arn, queue = (
+        "arn:aws:sns:us-east-1:111122223333:dwh-prod-",
+        "https://sqs.us-east-1.amazonaws.com/111122223333/",
+    )
+    outputs = {
+        "environment": "prod",
+        "region": "us-east-1",
+        "opensearch_url": "https://vpc-dwh-prod.example.com",
+        "opensearch_replicas": 2,
+        "topic_arns": {name: arn + name for name in helm_values.TOPICS.values()},
+        "queue_urls": {name: f"{queue}dwh-prod-{name}" for name in CONSUMERS},
+        "trigger_queue_url": f"{queue}dwh-prod-mwaa-triggers",
+        "workflow_config_uri": "s3://dwh-prod-code/orchestration/workflow_config.json",
+        "alert_routes_uri": "s3://dwh-prod-code/orchestration/alert_routes.json",
+        "console_url": "https://approvals.example.com",
+        "oidc": {"issuer": "https://login.example.com", "audience": "dwh", "groups_claim": "groups"},
+        "identity_mode": "podIdentity",
+        "role_arns": {
+            name: f"arn:aws:iam::111122223333:role/dwh-prod-{name}"
+            for name in (*CONSUMERS, "bootstrap", "selftest")
+        },
+    }
+    given = helm_values.values(
+        {"helm": {"value": outputs}}, image=f"registry.example.com/dwh@sha256:{'0' * 64}"
+    )
+    assert objects(merged(of_environment("prod"), given))
 
 
 def test_a_parent_chart_may_set_anything_in_global():

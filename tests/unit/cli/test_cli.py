@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from dwh_cli import show
+from dwh_cli import connect, show
 from dwh_cli.verbs import VERBS
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.testing import a_job_event
@@ -58,6 +58,11 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
         (["runs", "list"], {"DWH_OPENSEARCH_REPLICAS": "x"}, "DWH_OPENSEARCH_REPLICAS"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "magic"}, "DWH_OPENSEARCH_AUTH"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "basic"}, "basic needs a user and a password"),
+        (
+            ["runs", "list"],
+            {"DWH_OPENSEARCH_AUTH": "basic", "DWH_OPENSEARCH_PASSWORD_FILE": "no-such-secret"},
+            "DWH_OPENSEARCH_PASSWORD_FILE: no-such-secret: No such file",
+        ),
         (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
         (["local", "up", "--port", "postgres=1"], {}, "postgres"),
         (
@@ -97,13 +102,23 @@ def test_emit_of_a_missing_file_names_it():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"]]
+    "arguments",
+    [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"], ["selftest"]],
 )
 def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
     answer = dwh(*arguments)
     assert answer.returncode == 3
     [line] = answer.stderr.splitlines()
     assert "127.0.0.1:9" in line
+
+
+def test_a_password_is_read_from_the_file_that_its_variable_names(monkeypatch, tmp_path):
+    (tmp_path / "password").write_text("from-the-file\n")
+    monkeypatch.setenv("DWH_ENVIRONMENT", "local")
+    monkeypatch.setenv("DWH_OPENSEARCH_PASSWORD_FILE", str(tmp_path / "password"))
+    assert connect.secret("DWH_OPENSEARCH_PASSWORD") == "from-the-file"
+    monkeypatch.setenv("DWH_OPENSEARCH_PASSWORD", "from-the-variable")
+    assert connect.secret("DWH_OPENSEARCH_PASSWORD") == "from-the-variable"
 
 
 def test_emit_without_its_server_ends_with_3(tmp_path):

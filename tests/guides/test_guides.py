@@ -99,6 +99,12 @@ def test_the_guide_of_scaling_changes_the_objects_of_one_consumer_only(executed)
     assert changed == {("ScaledObject", "dwh-alerts")}
 
 
+def test_the_secret_of_the_installation_has_the_keys_that_its_pods_read(executed):
+    tree, _ = executed(ROOT / "docs" / "guide" / "install-aws.md")
+    read = re.findall(r"^ +- key: (\S+)\n +path:", (tree / "rendered.yaml").read_text(), re.MULTILINE)
+    assert {path.name for path in (tree / "secrets").iterdir()} == set(read)
+
+
 # What a guide must not say, and what it then hears: the checks bite.
 MISTAKES = {
     "aws sqs redrive --source-arn x": "no such operation",

@@ -8,6 +8,7 @@ import yaml
 from conftest import MARK
 from pages import GUIDES, MARKS, ROOT, blocks, scripts
 from shell import Script
+from tools import objects
 
 NAMES = {"install-aws.md", "operate.md", "upgrade.md"}
 CHECKED = [
@@ -91,11 +92,17 @@ def test_alerts_that_a_guide_names_have_a_page():
 def test_the_guide_of_scaling_changes_the_objects_of_one_consumer_only(executed):
     tree, _ = executed(ROOT / "docs" / "guide" / "operate.md")
     before, after = (
-        {(made["kind"], made["metadata"]["name"]): made for made in yaml.safe_load_all(path.read_text())}
+        {(made["kind"], made["metadata"]["name"]): made for made in objects(path.read_text())}
         for path in (tree / "before.yaml", tree / "after.yaml")
     )
     changed = {key for key in before if before[key] != after[key]}
     assert changed == {("ScaledObject", "dwh-alerts")}
+
+
+def test_the_secret_of_the_installation_has_the_keys_that_its_pods_read(executed):
+    tree, _ = executed(ROOT / "docs" / "guide" / "install-aws.md")
+    read = re.findall(r"^ +- key: (\S+)\n +path:", (tree / "rendered.yaml").read_text(), re.MULTILINE)
+    assert {path.name for path in (tree / "secrets").iterdir()} == set(read)
 
 
 # What a guide must not say, and what it then hears: the checks bite.
@@ -123,6 +130,7 @@ MISTAKES = {
     "terraform -chdir=terraform/environments/prod output -raw opensearch_url": "output opensearch_url",
     "terraform -chdir=terraform/environments/production plan": "is no environment",
     "terraform apply": "in which folder",
+    "terraform -chdir=terraform/environments/dev apply -target=aws_sqs_queue.x": "aws_sqs_queue.x",
     "docker build --file Dockerfile .": "there is no Dockerfile",
     "python3 scripts/helm_value.py": "there is no scripts/helm_value.py",
     ".venv/bin/python scripts/helm_values.py --digest x": "no option --digest",

@@ -177,11 +177,11 @@ class Checker:
             self._target(target)
 
     def _target(self, address):
-        *modules, kind, name = re.sub(r"\[[^]]*\]", "", address).replace("module.", "").split(".")
         text = "".join(path.read_text() for path in (self.root / "terraform").rglob("*.tf"))
-        assert f'resource "{kind}" "{name}"' in text, f"terraform: no resource {kind}.{name}"
-        for module in modules:
-            assert f'module "{module}"' in text, f"terraform: no module {module}"
+        parts = re.sub(r"\[[^]]*\]", "", address).split(".")
+        for kind, name in zip(parts[::2], parts[1::2], strict=True):
+            block = f'module "{name}"' if kind == "module" else f'resource "{kind}" "{name}"'
+            assert block in text, f"terraform: nothing is called {kind}.{name}"
 
     def _docker(self, words):
         options, alone = _options(words)

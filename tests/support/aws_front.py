@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,6 +21,14 @@ from botocore.credentials import ReadOnlyCredentials
 
 REGION = "eu-central-1"
 CREDENTIALS_PATH = "/credentials"
+STS_PATH = "/sts"
+STS_ACTION = "AssumeRoleWithWebIdentity"
+STS_NAMES = {
+    "AccessKeyId": "AccessKeyId",
+    "SecretAccessKey": "SecretAccessKey",
+    "Token": "SessionToken",
+    "Expiration": "Expiration",
+}
 EMPTY_ANSWERS = {
     "/_bulk": {"items": []},
     "/_mget": {"docs": []},
@@ -115,49 +123,66 @@ def _signature(seen, credentials, names, when):
     return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
 
+def _as_json(status, document):
+    return status, json.dumps(document).encode(), "application/json"
+
+
+def _credentials(front):
+    front.asked_for_credentials += 1
+    front.asked.set()
+    front.hold.wait(30)
+    return _as_json(200, front.given) if front.given else _as_json(404, {"message": "none"})
+
+
+def _assume_role(front, body):
+    if not front.given or b"WebIdentityToken=of-the-service-account" not in body:
+        error = "<Error><Code>AccessDenied</Code><Message>Not you</Message></Error>"
+        return 403, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml"
+    told = "".join(f"<{tag}>{front.given[name]}</{tag}>" for name, tag in STS_NAMES.items())
+    told = f"<{STS_ACTION}Result><Credentials>{told}</Credentials></{STS_ACTION}Result>"
+    return 200, f"<{STS_ACTION}Response>{told}</{STS_ACTION}Response>".encode(), "text/xml"
+
+
+def _domain(front, seen):
+    front.seen.append(seen)
+    if front.refusals:
+        return _as_json(403, {"message": front.refusals.pop(0)})
+    if seen.fault:
+        return _as_json(403, {"message": f"The request signature we calculated does not match: {seen.fault}"})
+    if front.upstream:
+        return _forward(front.upstream, seen)
+    path = urlsplit(seen.target).path
+    return _as_json(200, next((EMPTY_ANSWERS[end] for end in EMPTY_ANSWERS if path.endswith(end)), {}))
+
+
+def _forward(upstream, seen):
+    with closing(http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=60)) as connection:
+        connection.request(
+            seen.method, seen.target, seen.body, {"content-type": seen.headers["content-type"]}
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers["content-type"]
+
+
 def _handler(front):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do(self):
-            if self.path == CREDENTIALS_PATH:
-                front.asked_for_credentials += 1
-                front.asked.set()
-                front.hold.wait(30)
-                self.answer(200, front.given) if front.given else self.answer(404, {"message": "none"})
-                return
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            seen = Seen(self.command, self.path, headers, body, None)
-            seen.fault = fault_of(seen, front.keys)
-            front.seen.append(seen)
-            if front.refusals:
-                self.answer(403, {"message": front.refusals.pop(0)})
-            elif seen.fault:
-                self.answer(
-                    403, {"message": f"The request signature we calculated does not match: {seen.fault}"}
-                )
-            elif front.upstream:
-                self.forward(body)
+            if self.path == CREDENTIALS_PATH:
+                self.answer(*_credentials(front))
+            elif self.path.startswith(STS_PATH):
+                self.answer(*_assume_role(front, body))
             else:
-                path = urlsplit(self.path).path
-                self.answer(
-                    200, next((EMPTY_ANSWERS[end] for end in EMPTY_ANSWERS if path.endswith(end)), {})
-                )
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                seen = Seen(self.command, self.path, headers, body, None)
+                seen.fault = fault_of(seen, front.keys)
+                self.answer(*_domain(front, seen))
 
         do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do  # noqa: N815 - names of the base class
 
-        def forward(self, body):
-            connection = http.client.HTTPConnection(urlsplit(front.upstream).netloc, timeout=60)
-            connection.request(self.command, self.path, body, {"content-type": self.headers["content-type"]})
-            answer = connection.getresponse()
-            self.reply(answer.status, answer.read(), answer.headers["content-type"])
-            connection.close()
-
-        def answer(self, status, document):
-            self.reply(status, json.dumps(document).encode(), "application/json")
-
-        def reply(self, status, body, content_type):
+        def answer(self, status, body, content_type):
             self.send_response(status)
             self.send_header("content-type", content_type)
             self.send_header("content-length", str(len(body)))

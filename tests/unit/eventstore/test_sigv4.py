@@ -1,10 +1,9 @@
 """Signed requests, judged by a server that recomputes each signature from what came over the wire."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
-from aws_front import REGION, aws_front, aws_variables
+from aws_front import REGION, STS_PATH, aws_front, aws_variables
 from dwh_eventstore import StoreDenied, StoreError, StoreSettings, StoreUnavailable
 from dwh_eventstore.backend import Create, Query
 from dwh_eventstore.opensearch import OpenSearchBackend
@@ -124,9 +123,9 @@ async def test_requests_wait_for_new_credentials_when_the_old_ones_end_and_the_l
     front, backend, monkeypatch, tmp_path
 ):
     aws_variables(monkeypatch, tmp_path, front)
-    front.gives("AKIAFIRST", seconds=3600)
+    front.gives("AKIAFIRST", seconds=50)
     await backend.ping()
-    backend._signer.credentials._found._expiry_time -= timedelta(seconds=3570)
+    asked = front.asked_for_credentials
     front.gives("AKIASECOND", seconds=3600)
     front.asked.clear()
     front.hold.clear()
@@ -136,7 +135,7 @@ async def test_requests_wait_for_new_credentials_when_the_old_ones_end_and_the_l
     front.hold.set()
     await asyncio.gather(*waiting)
     assert {seen.access_key for seen in front.seen[1:]} == {"AKIASECOND"}
-    assert front.asked_for_credentials == 2
+    assert front.asked_for_credentials == asked + 1
 
 
 async def test_a_failed_refresh_leaves_credentials_in_use_that_still_hold(
@@ -145,11 +144,38 @@ async def test_a_failed_refresh_leaves_credentials_in_use_that_still_hold(
     aws_variables(monkeypatch, tmp_path, front)
     front.gives("AKIAFIRST", seconds=800)
     await backend.ping()
+    asked = front.asked_for_credentials
     front.given = None
     for _ in range(20):
         await backend.ping()
     assert {seen.access_key for seen in front.seen} == {"AKIAFIRST"}
     assert front.faults == []
+    assert (
+        front.asked_for_credentials <= asked + 3
+    )  # one fetch with the chain's own attempts, not one a request
+
+
+async def test_a_role_assumed_by_web_identity_signs_and_is_assumed_anew(
+    front, backend, monkeypatch, tmp_path
+):
+    (tmp_path / "token").write_text("of-the-service-account")
+    aws_variables(
+        monkeypatch,
+        tmp_path,
+        AWS_ROLE_ARN="arn:aws:iam::000000000000:role/dwh-dev-indexer",
+        AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+        AWS_ENDPOINT_URL_STS=f"{front.url}{STS_PATH}",
+        AWS_REGION=REGION,
+    )
+    front.gives("ASIAFIRST", seconds=50)
+    await backend.ping()
+    front.gives("ASIASECOND", seconds=50)
+    await backend.ping()
+    assert [seen.access_key for seen in front.seen] == ["ASIAFIRST", "ASIASECOND"]
+    assert front.faults == []
+    front.given = None
+    with pytest.raises(StoreDenied, match="who may assume it"):
+        await backend.ping()
 
 
 async def test_an_endpoint_of_credentials_that_hangs_is_named_in_time(front, monkeypatch, tmp_path):

@@ -7,6 +7,7 @@ Does not sign a query with a space in it: client and server write it differently
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -32,7 +33,8 @@ RENEWED_SECONDS = 15 * 60
 """So long before their end new credentials are fetched beside the requests."""
 NEEDED_SECONDS = 60
 """So long before their end, requests wait for new ones."""
-_PAUSE_SECONDS = 5.0
+_PAUSE_SECONDS = 30.0
+"""Between two fetches that nobody waits for, and between two looks at the chain after a refusal."""
 _PASSES = (CredentialRetrievalError, MetadataRetrievalError, HTTPClientError, NoConnection, OSError)
 """Troubles of the servers that give credentials; all others are wrong settings or missing rights."""
 _NONE_FOUND = (
@@ -49,7 +51,7 @@ class ChainCredentials:
         self._found: Any = None
         self._frozen: ReadOnlyCredentials | None = None
         self._fetching: asyncio.Task[ReadOnlyCredentials] | None = None
-        self._not_before = 0.0
+        self._renew_from = self._forget_from = -math.inf
 
     async def current(self) -> ReadOnlyCredentials:
         """Credentials that last for at least a minute.
@@ -60,15 +62,17 @@ class ChainCredentials:
         """
         if self._frozen is None or self._ends_within(NEEDED_SECONDS):
             return await self._awaited()
-        if self._ends_within(RENEWED_SECONDS) and asyncio.get_running_loop().time() >= self._not_before:
+        now = asyncio.get_running_loop().time()
+        if self._ends_within(RENEWED_SECONDS) and now >= self._renew_from:
+            self._renew_from = now + _PAUSE_SECONDS
             self._fetching = self._fetch()
         return self._frozen
 
     def forget(self) -> None:
         """Look at the whole chain again at the next use: these credentials were refused."""
         now = asyncio.get_running_loop().time()
-        if now >= self._not_before:
-            self._not_before = now + _PAUSE_SECONDS
+        if now >= self._forget_from:
+            self._forget_from = now + _PAUSE_SECONDS
             self._found = self._frozen = None
 
     async def close(self) -> None:
@@ -98,7 +102,7 @@ class ChainCredentials:
     def _fetch(self) -> "asyncio.Task[ReadOnlyCredentials]":
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._look(), name="aws-credentials")
-            self._fetching.add_done_callback(self._fetched)
+            self._fetching.add_done_callback(_seen)
         return self._fetching
 
     async def _look(self) -> ReadOnlyCredentials:
@@ -108,11 +112,6 @@ class ChainCredentials:
         frozen: ReadOnlyCredentials = await found.get_frozen_credentials()
         self._found, self._frozen = found, frozen
         return frozen
-
-    def _fetched(self, task: "asyncio.Task[ReadOnlyCredentials]") -> None:
-        # Whoever waits sees the failure; where nobody does, the credentials in use are still good.
-        if not task.cancelled() and task.exception() is not None:
-            self._not_before = asyncio.get_running_loop().time() + _PAUSE_SECONDS
 
 
 class Signer:
@@ -146,6 +145,12 @@ class Signer:
         request.headers["X-Amz-Content-SHA256"] = signer.payload(request)
         signer.add_auth(request)
         return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _seen(task: "asyncio.Task[ReadOnlyCredentials]") -> None:
+    """Whoever waits sees a failure; where nobody does, the credentials in use still hold."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _told(error: BaseException) -> str:

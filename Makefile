@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS := .venvs/jobs/bin/python
 AIRFLOW := .venvs/airflow-3.3/bin/python
+CHART := .venvs/chart/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-image test-cluster image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,7 +23,7 @@ setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, A
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-e2e ## Every test of the repository
+test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-helm test-guides test-e2e ## Every test of the repository
 
 packages: python ## Install the system packages that only tests need, where this user may
 	@$(PYTHON) scripts/system_packages.py
@@ -48,6 +49,14 @@ test-e2e: ## The whole local system: demo, copies, shuffle, kills
 test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and without its provider
 	$(PYTEST) tests/terraform
 
+test-helm: python ## The chart: schema, manifests, mistakes in values; without a cluster
+	@$(PYTHON) scripts/setup.py chart
+	$(CHART) -m pytest tests/helm
+
+test-guides: python ## The guides: runs what can run, checks what needs an account or a cluster
+	@$(PYTHON) scripts/setup.py workspace terraform chart
+	$(PYTEST) tests/guides
+
 test-image: setup prepare ## The image: builds it, then starts its services (root on Debian; skipped elsewhere)
 	$(PYTEST) tests/image --timeout 900
 
@@ -70,6 +79,8 @@ format: ## Rewrite the sources in house style
 
 generate: ## Regenerate schemas and tables; a test fails if that leaves a diff
 	$(BIN)/python -m dwh_contracts.schemas libs/contracts/schemas
+	$(BIN)/python scripts/helm_schema.py helm/dwh/values.schema.json
+	$(BIN)/python scripts/helm_readme.py helm/dwh
 
 lock: ## Resolve requirements/*.in anew into hashed requirements/*.txt
 	for file in requirements/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -24,6 +24,8 @@ TOPICS = {
     "alertsCritical": "quality-alerts-critical",
 }
 CONSUMERS = ("indexer", "alerts", "orchestrator", "approvals")
+RELEASE_PODS = ("bootstrap", "selftest")
+"""Pods of the release itself: before it, and to try it."""
 IMAGE = re.compile(r"(?P<repository>[^@]+?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?")
 
 
@@ -67,7 +69,7 @@ def values(outputs: Values, *, image: str | None = None, secret: str = "dwh") ->
         "secrets": {"existingSecret": secret},
         "identity": {"mode": known["identity_mode"]},
         "consumers": {name: {"serviceAccount": {"roleArn": roles[name]}} for name in CONSUMERS},
-        "bootstrap": {"serviceAccount": {"roleArn": roles["bootstrap"]}},
+        **{name: {"serviceAccount": {"roleArn": roles[name]}} for name in RELEASE_PODS},
     }
     return made if image is None else {**made, "image": _image(image)}
 

@@ -24,12 +24,16 @@ JAVA_AT_LEAST = 17
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtual environment: where it lies, what it is locked to, which of our packages it holds."""
+    """One virtual environment: where it lies, what it is locked to, which of our packages it holds.
+
+    One that is made on demand only is large or not for every platform, and the demo does without it.
+    """
 
     name: str
     path: str
     requirements: str
     editable: tuple[str, ...] = ()
+    on_demand: bool = False
 
 
 LIBRARIES = ("libs/contracts", "libs/faststream-sqs", "libs/eventstore", "libs/runtime")
@@ -39,6 +43,7 @@ ENVIRONMENTS = (
     Environment("jobs", ".venvs/jobs", "jobs.txt", ("libs/contracts", "jobs")),
     Environment("aws", ".venvs/aws", "aws.txt"),
     Environment("terraform", ".venvs/terraform", "terraform.txt"),
+    Environment("chart", ".venvs/chart", "chart.txt", ("libs/contracts", "libs/runtime"), on_demand=True),
     Environment("airflow", ".venvs/airflow-3.3", "airflow-3.3.txt"),
 )
 
@@ -123,9 +128,10 @@ def _run(*command: str) -> None:
 def main() -> int:
     """Entry point of `make setup`."""
     names = [environment.name for environment in ENVIRONMENTS]
+    usual = [environment.name for environment in ENVIRONMENTS if not environment.on_demand]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="*", choices=[*names, []], help=f"default: all of {', '.join(names)}")
-    wanted = parser.parse_args().name or names
+    parser.add_argument("name", nargs="*", choices=[*names, []], help=f"default: {', '.join(usual)}")
+    wanted = parser.parse_args().name or usual
     if problems := missing_parts():
         for problem in problems:
             print(f"setup: {problem}", file=sys.stderr)

@@ -69,6 +69,14 @@ def test_the_command_line_answers_with_the_right_exit_codes(live, plain):
     assert live.dwh("bootstrap", "--check").returncode == 0
 
 
+def test_selftest_sends_an_event_the_whole_way_and_starts_nothing(live, plain):
+    answer = live.dwh("selftest")
+    assert answer.returncode == 0, answer.stderr
+    assert "found in the store" in answer.stdout
+    assert live.search("job-triggers", job_name="dwh_selftest") == []
+    assert live.search("job-alerts", job_name="dwh_selftest") == []
+
+
 def test_a_second_up_is_harmless(live, plain):
     before = {name: info["pid"] for name, info in Supervisor(live.system.place).states().items()}
     again = live.dwh("local", "up")

@@ -189,17 +189,8 @@ class Endings:
 
     def __init__(self, cluster, namespace):
         self.seen, self.all = {}, set()
-        command = [
-            "kubectl",
-            "get",
-            "pods",
-            "-n",
-            namespace,
-            "--watch",
-            "--output-watch-events",
-            "-o",
-            "json",
-        ]
+        watch = ["--watch", "--output-watch-events", "-o", "json"]
+        command = ["kubectl", "get", "pods", "-n", namespace, *watch]
         self._process = subprocess.Popen(command, env=cluster.env, stdout=subprocess.PIPE, text=True)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -214,14 +205,8 @@ class Endings:
         self._process.stdout.close()
 
     def _read(self):
-        decoder, rest = json.JSONDecoder(), ""
-        for line in self._process.stdout:
-            rest += line
-            if line != "}\n":
-                continue
-            event, _ = decoder.raw_decode(rest)
-            rest = ""
-            self._note(event["object"])
+        for line in self._process.stdout:  # one event a line
+            self._note(json.loads(line)["object"])
 
     def _note(self, pod):
         metadata = pod["metadata"]

@@ -1,23 +1,18 @@
 """Terraform with a provider that plans without AWS, started once; plans of the environments."""
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import planning_provider
 import pytest
-from dwh_local.children import Child
 from dwh_local.testing import environment, gateway  # noqa: F401 - fixtures
-from dwh_local.waiting import until
 from planned_terraform import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venvs" / "terraform" / "bin" / "python"
 ENVIRONMENTS = ("dev", "staging", "prod")
-START_SECONDS = 30
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -29,18 +24,8 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def provider() -> Iterator[str]:
     """The value of TF_REATTACH_PROVIDERS for the running stand-in."""
-    if not PYTHON.exists():
-        pytest.fail(f"{PYTHON.relative_to(ROOT)} is missing: run `make setup`")
-    with tempfile.TemporaryDirectory(prefix="dwh-tf-") as folder:
-        log = Path(folder) / "log"
-        command = [str(PYTHON), str(ROOT / "tests/terraform/provider/serve.py"), f"{folder}/socket"]
-        child = Child(command, log=log)
-        try:
-            ready = until(lambda: not child.alive() or "\n" in log.read_text(), seconds=START_SECONDS)
-            assert ready and child.alive(), f"the provider did not start: {child.tail()}"  # noqa: PT018
-            yield log.read_text().partition("\n")[0]
-        finally:
-            child.stop()
+    with planning_provider.serving() as value:
+        yield value
 
 
 @pytest.fixture(scope="session")
@@ -51,18 +36,10 @@ def terraform(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Terraf
     kept = tmp_path_factory.mktemp("terraform")
 
     def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        own = {
-            "TF_REATTACH_PROVIDERS": provider,
-            "TF_CLI_CONFIG_FILE": os.devnull,
-            "TF_DATA_DIR": str(kept / str(folder).strip("/").replace("/", "-")),
-            "CHECKPOINT_DISABLE": "1",
-            "TF_IN_AUTOMATION": "1",
-        }
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
+        own = {"TF_DATA_DIR": str(kept / str(folder).strip("/").replace("/", "-"))}
+        env = planning_provider.variables(provider) | own
         command = ["terraform", *arguments]
-        return subprocess.run(
-            command, cwd=folder, env=clean | own, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
     return run
 

@@ -53,9 +53,10 @@ def test_everything_belongs_to_the_environment(plan, printed):
 def test_each_consumer_takes_its_own_role(plan, printed):
     environment, _ = plan
     roles = {name: section["serviceAccount"]["roleArn"] for name, section in printed["consumers"].items()}
-    roles["bootstrap"] = printed["bootstrap"]["serviceAccount"]["roleArn"]
+    pods = ("bootstrap", "selftest")
+    roles |= {name: printed[name]["serviceAccount"]["roleArn"] for name in pods}
     assert {name: arn.rpartition("/")[2] for name, arn in roles.items()} == {
-        name: f"dwh-{environment}-{name}" for name in (*CONSUMERS, "bootstrap")
+        name: f"dwh-{environment}-{name}" for name in (*CONSUMERS, *pods)
     }
 
 

@@ -102,3 +102,30 @@ def test_queues_take_from_their_topics_and_over_tls_only(plan):
                 topic.startswith(f"arn:aws:sns:{HERE}:dwh-{environment}-job-") for topic in limit["values"]
             )
     assert seen == len(made.names("aws_sqs_queue"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_measure_every_queue_whose_depth_it_shows(service):
+    fed = ["mwaa-triggers"] if service == "orchestrator" else []
+    shown = {f"arn:aws:sqs:{HERE}:dwh-x-{queue}{end}" for queue in (service, *fed) for end in ("", "-dlq")}
+    assert shown <= {
+        resource for action, resource in listed(service, "x") if action == "sqs:GetQueueAttributes"
+    }
+
+
+def test_the_test_of_a_release_publishes_job_events_and_changes_nothing_in_the_store():
+    granted = listed("selftest", "x")
+    assert {pair for pair in granted if pair[0].startswith("sns:")} == {
+        ("sns:Publish", f"arn:aws:sns:{HERE}:dwh-x-job-events")
+    }
+    assert not {action for action, _ in granted} & {"es:ESHttpPut", "es:ESHttpPatch", "es:ESHttpDelete"}
+
+
+def test_every_service_account_that_the_chart_makes_has_its_role(plan):
+    environment, made = plan
+    roles = {
+        values["service_account"]: values["role_arn"].rpartition("/")[2]
+        for values in made.of("aws_eks_pod_identity_association").values()
+    }
+    own = {f"dwh-{name}": f"dwh-{environment}-{name}" for name in (*SERVICES, "bootstrap", "selftest")}
+    assert roles == own | {"dwh-bootstrap-hook": f"dwh-{environment}-bootstrap"}

@@ -76,12 +76,18 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* Variables and the keys of the Secret that a pod reads: the store's password only where the store asks for it. */}}
+{{- define "dwh.secretKeys" -}}
+{{- if not .root.Values.secrets.existingSecret }}{}
+{{- else if eq .root.Values.opensearch.auth "basic" }}{{ toYaml .keys }}
+{{- else }}{{ omit .keys "DWH_OPENSEARCH_PASSWORD" | toYaml }}
+{{- end }}
+{{- end -}}
+
 {{- define "dwh.secretEnv" -}}
-{{- if .root.Values.secrets.existingSecret }}
-{{- range $variable, $key := .keys }}
+{{- range $variable, $key := include "dwh.secretKeys" . | fromYaml }}
 - name: {{ $variable }}_FILE
   value: /run/secrets/dwh/{{ $key }}
-{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -89,7 +95,7 @@ securityContext:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-  {{- if .root.Values.secrets.existingSecret }}
+  {{- if include "dwh.secretKeys" . | fromYaml }}
   - name: secrets
     mountPath: /run/secrets/dwh
     readOnly: true
@@ -101,13 +107,13 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: {{ .tmpSize }}
-  {{- if .root.Values.secrets.existingSecret }}
+  {{- with include "dwh.secretKeys" . | fromYaml }}
   - name: secrets
     secret:
-      secretName: {{ .root.Values.secrets.existingSecret | quote }}
+      secretName: {{ $.root.Values.secrets.existingSecret | quote }}
       defaultMode: 0440
       items:
-        {{- range $variable, $key := .keys }}
+        {{- range $key := values . | uniq | sortAlpha }}
         - key: {{ $key }}
           path: {{ $key }}
         {{- end }}
@@ -182,6 +188,6 @@ spec:
           memory: {{ .consumer.resources.memory }}
         limits:
           memory: {{ .consumer.resources.memory }}
-      {{- include "dwh.mounts" . | nindent 6 }}
+      {{- include "dwh.mounts" (dict "root" .root "keys" .consumer.secretKeys) | nindent 6 }}
   {{- include "dwh.volumes" (dict "root" .root "tmpSize" .consumer.tmpSize "keys" .consumer.secretKeys) | nindent 2 }}
 {{- end -}}

@@ -6,7 +6,11 @@ data "aws_partition" "current" {}
 locals {
   name    = "dwh-${var.environment}"
   account = data.aws_caller_identity.current.account_id
-  roles   = toset(["indexer", "alerts", "orchestrator", "approvals", "bootstrap", "helm-test"])
+  roles   = toset(["indexer", "alerts", "orchestrator", "approvals", "bootstrap", "selftest"])
+
+  # Service account, without the prefix => role. The hook of a release has an account of its own, since it runs
+  # before those of the release exist.
+  accounts = merge({ for name in local.roles : name => name }, { bootstrap-hook = "bootstrap" })
 
   issuer = var.irsa == null ? "" : var.irsa.issuer
 }
@@ -55,7 +59,10 @@ data "aws_iam_policy_document" "trust" {
       condition {
         test     = "StringEquals"
         variable = "${local.issuer}:sub"
-        values   = ["system:serviceaccount:${var.namespace}:${var.service_account_prefix}-${each.key}"]
+        values = [
+          for account, role in local.accounts :
+          "system:serviceaccount:${var.namespace}:${var.service_account_prefix}-${account}" if role == each.key
+        ]
       }
 
       condition {
@@ -126,10 +133,10 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_eks_pod_identity_association" "this" {
-  for_each = var.eks_cluster_arn == null ? [] : local.roles
+  for_each = var.eks_cluster_arn == null ? {} : local.accounts
 
   cluster_name    = element(split("/", var.eks_cluster_arn), 1)
   namespace       = var.namespace
   service_account = "${var.service_account_prefix}-${each.key}"
-  role_arn        = aws_iam_role.this[each.key].arn
+  role_arn        = aws_iam_role.this[each.value].arn
 }

@@ -1,4 +1,4 @@
 output "role_arns" {
-  description = "ARN of each role: the four services, bootstrap, helm-test."
+  description = "ARN of each role: the four services, bootstrap, selftest."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }

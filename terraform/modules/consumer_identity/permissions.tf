@@ -68,7 +68,7 @@ locals {
 
     bootstrap = { CallStore = local.call_store }
 
-    helm-test = {
+    selftest = {
       PublishTestEvent = { actions = ["sns:Publish"], resources = [var.topic_arns["job-events"]] }
       UseMessageKey    = local.use_message_key
       ReadStore = {

@@ -71,7 +71,7 @@ variable "client_security_group_ids" {
 }
 
 variable "master_role_arn" {
-  description = "Role with all rights in the domain: that of bootstrap, which puts templates and role mappings."
+  description = "Role with all rights in the domain: that of bootstrap, which makes templates and indices."
   type        = string
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_front import aws_front
-from dwh_cli import show
+from dwh_cli import connect, show
 from dwh_cli.verbs import VERBS
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.testing import a_job_event
@@ -60,6 +60,11 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "magic"}, "DWH_OPENSEARCH_AUTH"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "basic"}, "basic needs a user and a password"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "sigv4", "AWS_REGION": ""}, "set AWS_REGION"),
+        (
+            ["runs", "list"],
+            {"DWH_OPENSEARCH_AUTH": "basic", "DWH_OPENSEARCH_PASSWORD_FILE": "no-such-secret"},
+            "DWH_OPENSEARCH_PASSWORD_FILE: no-such-secret: No such file",
+        ),
         (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
         (["local", "up", "--port", "postgres=1"], {}, "postgres"),
         (
@@ -99,7 +104,8 @@ def test_emit_of_a_missing_file_names_it():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"]]
+    "arguments",
+    [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"], ["selftest"]],
 )
 def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
     answer = dwh(*arguments)
@@ -118,6 +124,15 @@ def test_refused_credentials_end_with_2_and_what_to_do(arguments):
     [line] = answer.stderr.splitlines()
     assert line.startswith(f"dwh: OpenSearch at {front.url} answered 403: ")
     assert [seen.access_key for seen in front.seen] == ["local"]
+
+
+def test_a_password_is_read_from_the_file_that_its_variable_names(monkeypatch, tmp_path):
+    (tmp_path / "password").write_text("from-the-file\n")
+    monkeypatch.setenv("DWH_ENVIRONMENT", "local")
+    monkeypatch.setenv("DWH_OPENSEARCH_PASSWORD_FILE", str(tmp_path / "password"))
+    assert connect.secret("DWH_OPENSEARCH_PASSWORD") == "from-the-file"
+    monkeypatch.setenv("DWH_OPENSEARCH_PASSWORD", "from-the-variable")
+    assert connect.secret("DWH_OPENSEARCH_PASSWORD") == "from-the-variable"
 
 
 def test_emit_without_its_server_ends_with_3(tmp_path):

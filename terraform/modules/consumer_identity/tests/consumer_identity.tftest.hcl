@@ -29,11 +29,19 @@ run "each_service_has_a_role_bound_to_its_service_account" {
 
   assert {
     condition = (
-      keys(aws_eks_pod_identity_association.this) == keys(aws_iam_role.this)
+      length(setsubtract(keys(aws_iam_role.this), keys(aws_eks_pod_identity_association.this))) == 0
       && aws_eks_pod_identity_association.this["alerts"].service_account == "dwh-alerts"
       && aws_eks_pod_identity_association.this["alerts"].cluster_name == "main"
     )
-    error_message = "One association per role."
+    error_message = "An association for every role."
+  }
+
+  assert {
+    condition = (
+      aws_eks_pod_identity_association.this["bootstrap-hook"].service_account == "dwh-bootstrap-hook"
+      && aws_eks_pod_identity_association.this["selftest"].service_account == "dwh-selftest"
+    )
+    error_message = "The hook of a release is bootstrap, too; the test of a release has a role of its own."
   }
 
   assert {
@@ -125,6 +133,15 @@ run "irsa_and_ecs_are_trusted_when_asked_for" {
       "aws:SourceAccount=123456789012",
     ])
     error_message = "This service account by its name, and tasks of this account only."
+  }
+
+  assert {
+    condition = contains(flatten([
+      for statement in data.aws_iam_policy_document.trust["bootstrap"].statement : [
+        for limit in statement.condition : [for value in limit.values : value]
+      ]
+    ]), "system:serviceaccount:dwh:dwh-bootstrap-hook")
+    error_message = "The hook of a release could not reach the store."
   }
 }
 

@@ -1,4 +1,4 @@
-"""The rendered chart under the rules of checkov; what it may leave out stands in checkov.yaml with its reason."""
+"""The rendered chart under the rules of checkov; what is left out stands in checkov.yaml with its reason."""
 
 import json
 import subprocess

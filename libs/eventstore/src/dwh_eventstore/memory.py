@@ -14,8 +14,9 @@ from typing import Any
 from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
-from dwh_eventstore.backend import Create, Fate, Found, Query, Replace, Write, Written
+from dwh_eventstore.backend import Create, Fate, Found, Query, Write, Written
 from dwh_eventstore.mapping_check import misfit
+from dwh_eventstore.writer import LONGEST_ID_BYTES
 
 
 @dataclass(slots=True)
@@ -54,12 +55,11 @@ class MemoryBackend:
             return Written(Fate.MISSING_INDEX, f"no such index [{write.index}]")
         if index.closed:
             return Written(Fate.BLOCKED, "FORBIDDEN/8/index write (api)")
-        if isinstance(write, Replace) and index.append_only:
-            return Written(Fate.REFUSED, "append-only indices take creates alone")
+        if problem := _never_taken(index, write):
+            return Written(Fate.REFUSED, problem)
         if not self._is_current(index, write):
             return Written(Fate.CONFLICT, "version conflict")
-        problem = misfit(index.definition.get("mappings", {}), write.body)
-        if problem:
+        if problem := misfit(index.definition.get("mappings", {}), write.body):
             return Written(Fate.REFUSED, problem)
         seq_no = index.next_seq_no
         index.next_seq_no += 1
@@ -178,6 +178,13 @@ class MemoryBackend:
             names = [name, *index.definition.get("aliases", {})]
             if any(fnmatch.fnmatchcase(each, pattern) for each in names for pattern in patterns):
                 yield name, index
+
+
+def _never_taken(index: _Index, write: Write) -> str:
+    if len(write.id.encode()) > LONGEST_ID_BYTES:
+        return f"an id has at most {LONGEST_ID_BYTES} bytes"
+    appends = isinstance(write, Create) or not index.append_only
+    return "" if appends else "append-only indices take creates alone"
 
 
 def _found(index: str, document: str, stored: _Stored) -> Found:

@@ -225,6 +225,7 @@ def read_model(name: str) -> JsonObject:
     own: JsonObject = {"metrics": metrics, "payload_raw": OPAQUE, "payload_overflow": BOOLEAN}
     return {
         "dynamic": "strict",
+        "date_detection": False,  # a text that looks like a time in one run must not refuse the next
         "_meta": meta,
         "dynamic_templates": _PAYLOAD_TEMPLATES,
         "properties": _RUN | own,

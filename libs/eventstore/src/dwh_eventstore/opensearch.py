@@ -155,6 +155,10 @@ class OpenSearchBackend:
             raise self._unavailable(error) from error
         return True
 
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/{index}/_alias/{alias}", {"filter": {"term": dict(where)}})
+
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
         await self._ask("PUT", f"/_index_template/{name}", definition)

@@ -40,7 +40,17 @@ class Page:
 class ReadModels:
     """`job-events`, `job-events-<slug>`, `job-approvals`, `job-triggers` and `job-alerts`."""
 
-    def __init__(self, backend: Backend, *, clock: Clock, replicas: int, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: Clock,
+        replicas: int,
+        jitter: Callable[[], float],
+        most_job_indices: int = indices.MOST_JOB_INDICES,
+    ) -> None:
+        """Jobs that are seen first when there are `most_job_indices` share one index, each by its alias."""
+        self._most_job_indices = most_job_indices
         self._backend = backend
         self._clock = clock
         self._replicas = replicas
@@ -54,21 +64,22 @@ class ReadModels:
             StoreUnavailable: some documents may be behind; fold the same events again.
         """
         plans: dict[str, Plan] = {}
+        jobs = {indices.job_read_model(event.job_name): event.job_name for event in events if event.job_name}
         for event in events:
             for target in folds.targets(event):
                 change = partial(_folded, event=event, target=target)
                 plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
         decisions = plans.pop(indices.JOB_APPROVALS, {})
         for model, plan in plans.items():
-            documents = await self._apply(model, plan)
+            documents = await self._apply(model, plan, jobs.get(model, ""))
             if model == indices.JOB_EVENTS:
                 _add_quality(decisions, documents)
         if decisions:
             await self._apply(indices.JOB_APPROVALS, decisions)
 
-    async def _apply(self, model: str, plan: Plan) -> list[JsonObject]:
+    async def _apply(self, model: str, plan: Plan, job_name: str = "") -> list[JsonObject]:
         """Write the documents of one read model; the states after it."""
-        index = await self._index(model)
+        index = await self._index(model, job_name)
         waiting, states = dict(plan), dict[str, JsonObject]()
         for attempt in range(_TRIES):
             if attempt:
@@ -107,17 +118,28 @@ class ReadModels:
         longest: float = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
         return longest * self._jitter()
 
-    async def _index(self, model: str) -> str:
+    async def _index(self, model: str, job_name: str) -> str:
         """The index behind the alias; a batch stays with it even if the alias moves meanwhile."""
         index = await self._backend.resolve(model)
         if index is None and model not in indices.FIXED_READ_MODELS:
-            definition = read_model_definition(model, self._replicas)
-            await self._backend.create_index(indices.physical(model), definition)
+            await self._open_job(model, job_name)
             index = await self._backend.resolve(model)
         if index is None:
             raise StoreUnavailable(f"the read model {model} does not exist; run `dwh bootstrap`")
         await self._check_version(index)
         return index
+
+    async def _open_job(self, model: str, job_name: str) -> None:
+        """An index for the job, or its part of the shared one when there are enough indices."""
+        shared = indices.physical(indices.SHARED_JOBS)
+        taken = [name for name in await self._backend.names(indices.job_indices()) if name != shared]
+        if len(taken) < self._most_job_indices:
+            definition = read_model_definition(model, self._replicas)
+            await self._backend.create_index(indices.physical(model), definition)
+            return
+        definition = read_model_definition(indices.SHARED_JOBS, self._replicas) | {"aliases": {}}
+        await self._backend.create_index(shared, definition)
+        await self._backend.add_alias(shared, model, {"job_name": job_name})
 
     async def _check_version(self, index: str) -> None:
         if index in self._checked:

@@ -17,7 +17,7 @@ from dwh_eventstore import folds, indices, mappings
 from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Replace, Where, Write, Written
 from dwh_eventstore.definitions import read_model_definition
 from dwh_eventstore.errors import AppendRejected, StoreUnavailable
-from dwh_eventstore.folds import approvals, runs
+from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
 
 Change = Callable[[JsonObject | None], JsonObject]
@@ -38,7 +38,7 @@ class Page:
 
 
 class ReadModels:
-    """`job-events`, `job-events-<slug>`, `job-approvals`, `job-triggers` and `job-alerts`."""
+    """`job-events`, `job-events-<slug>`, `job-line-items`, `job-approvals`, `job-triggers`, `job-alerts`."""
 
     def __init__(
         self,
@@ -70,12 +70,16 @@ class ReadModels:
                 change = partial(_folded, event=event, target=target)
                 plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
         decisions = plans.pop(indices.JOB_APPROVALS, {})
+        lines: Plan = {}
         for model, plan in plans.items():
             documents = await self._apply(model, plan, jobs.get(model, ""))
             if model == indices.JOB_EVENTS:
                 _add_quality(decisions, documents)
+                _add_lines(lines, documents)
         if decisions:
             await self._apply(indices.JOB_APPROVALS, decisions)
+        if lines and any(runs.is_run_event(event) for event in events):
+            await self._apply(indices.JOB_LINE_ITEMS, lines)
 
     async def _apply(self, model: str, plan: Plan, job_name: str = "") -> list[JsonObject]:
         """Write the documents of one read model; the states after it."""
@@ -211,6 +215,14 @@ def _add_quality(decisions: Plan, documents: Sequence[JsonObject]) -> None:
             if isinstance(item, dict):
                 change = partial(_with_run, item=item, run=run)
                 decisions.setdefault(str(item["id"]), []).append(change)
+
+
+def _add_lines(lines: Plan, documents: Sequence[JsonObject]) -> None:
+    """Bring the line items of each run to what its document says."""
+    for run in documents:
+        for item_id, line in line_items.of_run(run):
+            change = partial(line_items.with_run, item_id=item_id, line=line, run=run)
+            lines.setdefault(item_id, []).append(change)
 
 
 def _with_run(state: JsonObject | None, *, item: JsonObject, run: JsonObject) -> JsonObject:

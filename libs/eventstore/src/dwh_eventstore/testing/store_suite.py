@@ -2,14 +2,17 @@
 # ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import ManualClock
-from dwh_contracts.parse import event_from_body
+from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.times import parse_time
+from pydantic import JsonValue
 
 from dwh_eventstore import indices
 from dwh_eventstore.bootstrap import bootstrap_backend
@@ -372,3 +375,53 @@ class StoreSuite:
         assert (document["state"], document["rev"]) == ("resolved", 2)
         assert [each["outcome"] for each in document["deliveries"]] == ["sent"]  # type: ignore[union-attr,call-overload,index]
         assert found.items == [document]
+
+    async def test_sums_of_line_items_by_name_equal_those_of_the_events_also_after_a_second_attempt(
+        self, store: Store
+    ) -> None:
+        def a_run(number: int, attempt: int) -> Event:
+            run = job_of(store, f"run-{number}", attempt)
+            own = number * 10 + attempt
+            types: list[JsonValue] = [
+                {"name": name, "records": own, "dropped": 1} for name in ("a", "b", "a")
+            ]
+            summary: list[JsonValue] = [{"category": "n", "records": own, "bytes": 7 * own, "file_count": 2}]
+            metrics = run.metrics({"transform": {"data_types": types}, "load": {"output_summary": summary}})
+            reasons: list[JsonValue] = [{"reason": reason, "count": own} for reason in ("x", "y")[:attempt]]
+            return run.completed("GREEN", attempt, metrics=metrics | {"drop_reasons": reasons})
+
+        first, second = [a_run(number, 1) for number in range(4)], [a_run(number, 2) for number in (1, 2)]
+        await store.record([*first, second[0]])
+        assert await self._line_sums(store) == _oracle([first[0], first[2], first[3], second[0]])
+        await store.record([second[1], *first, second[1]])
+        assert await self._line_sums(store) == _oracle([first[0], first[3], *second])
+
+    @staticmethod
+    async def _line_sums(store: Store) -> dict[tuple[str, str, str], float]:
+        await store.refresh()
+        where: JsonObject = {"environment": store.environment, "latest_attempt": True}
+        page = await store.read_models.search(indices.JOB_LINE_ITEMS, where, limit=1000)
+        return _sums(page.items)
+
+
+def _sums(lines: Sequence[JsonObject]) -> dict[tuple[str, str, str], float]:
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for line in lines:
+        for field in ("count", "records", "dropped", "bytes", "file_count"):
+            value = line.get(field)
+            if isinstance(value, int | float):
+                sums[str(line["kind"]), str(line["name"]), field] += int(value)
+    return dict(sums)
+
+
+def _oracle(events: Sequence[Event]) -> dict[tuple[str, str, str], float]:
+    """The same sums read from the events in the plainest way."""
+    lines: list[JsonObject] = []
+    for event in events:
+        metrics: Any = event.body["metrics"]
+        lines += [{"kind": "drop_reason", "name": each["reason"], **each} for each in metrics["drop_reasons"]]
+        payload = metrics["payload"]
+        lines += [{"kind": "data_type", **each} for each in payload["transform"]["data_types"]]
+        summary = payload["load"]["output_summary"]
+        lines += [{"kind": "category", "name": each["category"], **each} for each in summary]
+    return _sums(lines)

@@ -5,6 +5,7 @@ hide what became of each item.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,11 @@ from opensearchpy.exceptions import ConnectionTimeout, TransportError
 from opensearchpy.serializer import JSONSerializer
 
 from dwh_eventstore.access import DENIED, is_denial, remedy
-from dwh_eventstore.backend import Fate, Found, Query, Write, Written
-from dwh_eventstore.bulk import bulk_body, bulk_parts, written
+from dwh_eventstore.backend import Found, Query, Write, Written
+from dwh_eventstore.bulk import written
 from dwh_eventstore.errors import StoreDenied, StoreError, StoreUnavailable
 from dwh_eventstore.settings import StoreSettings
+from dwh_eventstore.writer import Answer, BulkWriter
 
 if TYPE_CHECKING:
     from dwh_eventstore.sigv4 import Signer
@@ -28,9 +30,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _BUSY_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _NOT_FOUND = 404
-_TOO_LARGE = 413
-_WHOLE_REQUEST = {413: Fate.REFUSED, 429: Fate.BUSY, 502: Fate.BUSY, 503: Fate.BUSY, 504: Fate.BUSY}
-"""What an answer to a whole bulk means for its items; any other is no answer about them."""
+_OK = 200
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _NO_INDEX = "index_not_found"
 _NO_SHARD = "no_shard_available"
@@ -59,6 +59,9 @@ class OpenSearchBackend:
         self._sleep = sleep
         self._auth = settings.auth
         self._signer = _signer(settings)
+        self._writer = BulkWriter(
+            self._bulk, undecided=self._undecided, sleep=sleep, jitter=random.SystemRandom().random
+        )
         self._client = AsyncOpenSearch(
             hosts=[settings.url],
             http_auth=_credentials(settings),
@@ -71,34 +74,22 @@ class OpenSearchBackend:
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """See `Backend`. Waits and repeats what the engine is too busy for, a few seconds in all."""
-        fates: dict[int, Written] = {}
-        waiting = list(range(len(writes)))
-        for pause in (*_BUSY_WAITS_SECONDS, None):
-            for part in bulk_parts(writes, waiting):
-                answers = await self._bulk([writes[place] for place in part])
-                fates |= dict(zip(part, answers, strict=True))
-            waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
-            if not waiting or pause is None:
-                break
-            await self._sleep(pause)
-        return [fates[place] for place in range(len(writes))]
+        return await self._writer.write(writes)
 
-    async def _bulk(self, writes: Sequence[Write]) -> list[Written]:
+    async def _bulk(self, body: bytes) -> Answer:
         params = {
             "filter_path": _BULK_FILTER,
             "wait_for_active_shards": self._wait_for,
             "timeout": "5s",  # for the copies, inside the time the client waits
         }
         try:
-            answer = await self._call("POST", "/_bulk", bulk_body(writes), params)
+            answer = await self._call("POST", "/_bulk", body, params)
         except TransportError as error:
-            if error.status_code == _TOO_LARGE and len(writes) > 1:
-                half = len(writes) // 2
-                return [*await self._bulk(writes[:half]), *await self._bulk(writes[half:])]
-            if error.status_code not in _WHOLE_REQUEST:
-                raise self._unavailable(error) from error
-            return [Written(_WHOLE_REQUEST[error.status_code], _reason(error)) for _ in writes]
-        return [written(item) for item in answer["items"]]
+            return Answer(error.status_code, reason=_reason(error))
+        return Answer(_OK, [written(item) for item in answer["items"]])
+
+    def _undecided(self, answer: Answer) -> StoreUnavailable:
+        return self._refused(answer.status, answer.reason)
 
     async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
         """See `Backend`. Waits for the shard of an index that another writer has just created."""
@@ -169,6 +160,10 @@ class OpenSearchBackend:
                 return False
             raise self._unavailable(error) from error
         return True
+
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/{index}/_alias/{alias}", {"filter": {"term": dict(where)}})
 
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
@@ -259,10 +254,12 @@ class OpenSearchBackend:
             raise
 
     def _unavailable(self, error: TransportError) -> StoreUnavailable:
-        reason = _reason(error)
-        text = f"OpenSearch at {self._url} answered {error.status_code}: {reason}"
-        if is_denial(error.status_code, reason):
-            return StoreDenied(f"{text}; {remedy(self._auth, error.status_code, reason)}")
+        return self._refused(error.status_code, _reason(error))
+
+    def _refused(self, status: int, reason: str) -> StoreUnavailable:
+        text = f"OpenSearch at {self._url} answered {status}: {reason}"
+        if is_denial(status, reason):
+            return StoreDenied(f"{text}; {remedy(self._auth, status, reason)}")
         return StoreUnavailable(text)
 
 

@@ -1,7 +1,7 @@
 """Registers subscribers and publishers on brokers and routers."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, cast
 
 from faststream.exceptions import SetupError
 from faststream.middlewares import AckPolicy
@@ -22,12 +22,18 @@ from faststream_sqs.config import (
     SQSSubscriberSpecificationConfig,
 )
 from faststream_sqs.consume.consumer import ConsumeOptions
+from faststream_sqs.consume.lanes import KeyOf, group_of
 from faststream_sqs.consume.subscriber import SQSSubscriber
+from faststream_sqs.message import SQSMessage
+from faststream_sqs.parser import SQSParser
 from faststream_sqs.produce.publisher import SQSPublisher
 from faststream_sqs.schemas import Batch, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
 
 MAX_WAIT_SECONDS = 20
+
+Order = Literal["none", "group"] | Callable[[SQSMessage], Hashable | None]
+"""No order, order within each message group, or within each value of a function of the undecoded message."""
 
 
 class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
@@ -46,6 +52,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         parking: Parking | None = EMPTY,
         wait_time: float = 20,
         visibility: int = 60,
+        order: Order = "none",
         content_type: str = "application/json",
         subscriptions: Sequence[Subscription] = (),
         dependencies: Sequence[Any] = (),
@@ -70,6 +77,9 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking: where messages go that failed too often; None, nowhere: a reject deletes.
             wait_time: seconds of a long poll, at most 20; also about how long an idle stop takes.
             visibility: seconds a message is ours without a heartbeat.
+            order: `"group"`, messages of one group one after the other, a failed one tried again in this
+                process before the next; a function, the same by its value; None: in no order to others.
+                Needs the heartbeat, excludes `batch`. A failing group holds up to `prefetch` messages.
             content_type: of messages that do not name theirs; `application/octet-stream` hands over bytes.
             subscriptions: the topics the queue hangs on, for the AsyncAPI document.
             dependencies: FastDepends dependencies of all handlers.
@@ -94,7 +104,10 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
             visibility=visibility,
+            order=_key_of(order),
         )
+        if options.order is not None and (batch is not None or not options.heartbeat.enabled):
+            raise SetupError("an ordered subscriber takes messages one by one and needs its heartbeat")
         outer = cast("SQSBrokerConfig", self.config)
         calls = CallsCollection[Any]()
         specification = SQSSubscriberSpecification(
@@ -183,6 +196,17 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             middlewares=middlewares,
             include_in_schema=include_in_schema,
         )
+
+
+def _key_of(order: Order) -> KeyOf | None:
+    if order == "none":
+        return None
+    if order == "group":
+        return group_of
+    if not callable(order):
+        raise SetupError(f'order is "none", "group" or a function of the message, not {order!r}')
+    parser = SQSParser()
+    return lambda delivery: order(parser.parse(delivery))
 
 
 def as_target(target: str | Queue | Topic) -> Queue | Topic:

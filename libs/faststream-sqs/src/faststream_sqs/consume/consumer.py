@@ -83,7 +83,11 @@ class QueueConsumer:
         self.settler = Settler(transport, self._url, clock, on_failure=self._settle_failed)
         self.workers = Workers(self._handle, self._backlog(), max_workers=options.max_workers)
         self.heartbeat = HeartbeatLoop(
-            self._beat, clock, visibility=options.visibility, limit=options.heartbeat.limit
+            self._beat,
+            self._lock_lost,
+            clock,
+            visibility=options.visibility,
+            limit=options.heartbeat.limit if options.heartbeat.enabled else 0.0,
         )
         self.poller = Poller(
             self._receive,
@@ -97,8 +101,7 @@ class QueueConsumer:
 
     def start(self) -> None:
         """Begin to poll; a queue that cannot be found yet is looked for again and again."""
-        if self._options.heartbeat.enabled:
-            self._spawn(self.heartbeat.run())
+        self._spawn(self.heartbeat.run())
         self.poller.start()
 
     async def stop(self, seconds: float) -> None:
@@ -204,8 +207,7 @@ class QueueConsumer:
                 self._spawn(self._show(delivery))
             else:
                 fresh.append(delivery)
-                if self._options.heartbeat.enabled:
-                    self.heartbeat.watch(delivery)
+                self.heartbeat.watch(delivery)
         self.workers.add(fresh)
 
     async def _delete_again(self, delivery: Delivery) -> None:
@@ -213,7 +215,8 @@ class QueueConsumer:
 
     async def _handle(self, group: Sequence[Delivery]) -> None:
         try:
-            await self._run(group)
+            if fresh := await self._without_done(group):
+                await self._run(fresh)
         except asyncio.CancelledError:
             for delivery in group:
                 await self._show(delivery)
@@ -222,6 +225,16 @@ class QueueConsumer:
             for delivery in group:
                 if delivery.state is DeliveryState.HELD:
                     self._kept_or_left(delivery)
+
+    async def _without_done(self, group: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Delete what was done under an earlier receive while this one waited."""
+        fresh = []
+        for delivery in group:
+            if delivery.raw.message_id in self.settler.remembered:
+                await self.ack(delivery)
+            else:
+                fresh.append(delivery)
+        return fresh
 
     def _kept_or_left(self, delivery: Delivery) -> None:
         if self._stays_in_lane:
@@ -289,7 +302,11 @@ class QueueConsumer:
             return
         if not future.cancelled() and future.result():
             delivery.lock_until = until
-            return
+            self.heartbeat.watch(delivery)
+        else:
+            self._lock_lost(delivery)
+
+    def _lock_lost(self, delivery: Delivery) -> None:
         delivery.state = DeliveryState.LOST
         self._log(logging.WARNING, f"lost the lock of message {delivery.raw.message_id}", None)
         self._finish(delivery)

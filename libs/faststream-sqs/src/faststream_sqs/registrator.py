@@ -1,7 +1,7 @@
 """Registers subscribers and publishers on brokers and routers."""
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from faststream.exceptions import SetupError
 from faststream.middlewares import AckPolicy
@@ -22,18 +22,13 @@ from faststream_sqs.config import (
     SQSSubscriberSpecificationConfig,
 )
 from faststream_sqs.consume.consumer import ConsumeOptions
-from faststream_sqs.consume.lanes import KeyOf, group_of
 from faststream_sqs.consume.subscriber import SQSSubscriber
-from faststream_sqs.message import SQSMessage
-from faststream_sqs.parser import SQSParser
+from faststream_sqs.order import Order, key_of
 from faststream_sqs.produce.publisher import SQSPublisher
 from faststream_sqs.schemas import Batch, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
 
 MAX_WAIT_SECONDS = 20
-
-Order = Literal["none", "group"] | Callable[[SQSMessage], Hashable | None]
-"""No order, order within each message group, or within each value of a function of the undecoded message."""
 
 
 class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
@@ -104,7 +99,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
             visibility=visibility,
-            order=_key_of(order),
+            order=key_of(order),
         )
         if options.order is not None and (batch is not None or not options.heartbeat.enabled):
             raise SetupError("an ordered subscriber takes messages one by one and needs its heartbeat")
@@ -196,17 +191,6 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             middlewares=middlewares,
             include_in_schema=include_in_schema,
         )
-
-
-def _key_of(order: Order) -> KeyOf | None:
-    if order == "none":
-        return None
-    if order == "group":
-        return group_of
-    if not callable(order):
-        raise SetupError(f'order is "none", "group" or a function of the message, not {order!r}')
-    parser = SQSParser()
-    return lambda delivery: order(parser.parse(delivery))
 
 
 def as_target(target: str | Queue | Topic) -> Queue | Topic:

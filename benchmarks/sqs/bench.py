@@ -14,7 +14,6 @@ import platform
 import signal
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,32 +51,35 @@ class Measured:
 
 async def measure(name: str, script: str, python: Path, count: int, seconds: float) -> Measured:
     """Fill, consume, compare what the consumer noted with what the server saw."""
-    if not python.exists():
+    if not python.exists():  # noqa: ASYNC240 - before anything runs
         return Measured(name, reason="its environment is missing: python3 scripts/setup.py peers")
     async with CannedSQS() as server:
-        queue = server.queue("work")
+        server.queue("work")
         with tempfile.TemporaryDirectory() as directory:
             notes, log = Path(directory) / "notes.json", Path(directory) / "log"
             problem = await _fill(server, script, python, count, log)
             if problem:
                 return Measured(name, reason=problem)
             server.calls.clear()
-            started = time.monotonic()
             with log.open("wb") as sink:
                 process = await _start(server, python, script, "consume", str(count), str(notes), sink=sink)
-            while queue.left and process.returncode is None and time.monotonic() - started < seconds:
-                await asyncio.sleep(0.005)
-            if process.returncode is None:
-                process.send_signal(signal.SIGUSR1)
-            try:
-                async with asyncio.timeout(10):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-            if not notes.exists() or not queue.deleted_at:
+            await _watch(server, process, seconds)
+            if not notes.exists() or not server.queue("work").deleted_at:
                 return Measured(name, reason=_tail(log))
             return _figures(name, server, json.loads(notes.read_text()))
+
+
+async def _watch(server: CannedSQS, process: asyncio.subprocess.Process, seconds: float) -> None:
+    emptied = asyncio.ensure_future(server.queue("work").wait_empty())
+    ended = asyncio.ensure_future(process.wait())
+    await asyncio.wait((emptied, ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    emptied.cancel()
+    if not ended.done():
+        process.send_signal(signal.SIGUSR1)
+        await asyncio.wait((ended,), timeout=10)
+    if not ended.done():
+        process.kill()
+    await ended
 
 
 def _figures(name: str, server: CannedSQS, notes: dict[str, object]) -> Measured:
@@ -133,7 +135,10 @@ def _tail(log: Path) -> str:
 
 def table(results: list[Measured]) -> str:
     """The results as Markdown."""
-    rows = ["| consumer | messages/s | CPU µs/message | calls/1,000 | ack lag p99 ms |", "|---|--:|--:|--:|--:|"]
+    rows = [
+        "| consumer | messages/s | CPU µs/message | calls/1,000 | ack lag p99 ms |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for r in results:
         figures = (
             f"{r.messages_per_second:,.0f} | {r.cpu_microseconds_per_message:,.0f} | "

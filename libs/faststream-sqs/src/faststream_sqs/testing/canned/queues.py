@@ -28,7 +28,8 @@ class CannedQueue:
         self._visible: deque[int] = deque()
         self._hidden: list[tuple[float, int]] = []
         self._hidden_until: dict[int, float] = {}
-        self._changed: asyncio.Event = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._emptied = asyncio.Event()
 
     def load(self, bodies: Iterable[str], attributes: dict[str, Any] | None = None) -> None:
         """Append messages; `attributes` are message attributes in the form of the wire, equal for all."""
@@ -45,6 +46,7 @@ class CannedQueue:
         self._receives[number] = 0
         self._visible.append(number)
         self._changed.set()
+        self._emptied.clear()
         return number
 
     @property
@@ -74,6 +76,10 @@ class CannedQueue:
             except TimeoutError:
                 continue
 
+    async def wait_empty(self) -> None:
+        """Return when the last message is deleted; one must have been there."""
+        await self._emptied.wait()
+
     @property
     def has_visible(self) -> bool:
         """Whether a receive would bring something at once."""
@@ -84,7 +90,7 @@ class CannedQueue:
         self._uncover()
         now = self._clock.monotonic()
         hidden_until = now + (self.visibility if visibility is None else visibility)
-        answer = []
+        answer: list[str] = []
         while self._visible and len(answer) < limit:
             number = self._visible.popleft()
             if number not in self._receives:
@@ -101,6 +107,8 @@ class CannedQueue:
         if self._receives.pop(number, None) is not None:
             self._hidden_until.pop(number, None)
             self.deleted_at[number] = self._clock.monotonic()
+            if not self._receives:
+                self._emptied.set()
 
     def change(self, receipt: str, seconds: float) -> bool:
         """Hide for so many seconds from now; False when the message is not in flight with this receipt."""

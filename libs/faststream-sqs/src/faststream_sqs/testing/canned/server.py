@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.testing.canned.faults import QUERY_CODES, SERVER_FAULT, Fault, Faults
@@ -44,7 +44,7 @@ class CannedSQS:
             "SendMessageBatch": self._send_batch,
         }
 
-    async def __aenter__(self) -> "CannedSQS":
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self._respond, self._tasks), self._host, 0, backlog=1024

@@ -75,7 +75,7 @@ async def _watch(server: CannedSQS, process: asyncio.subprocess.Process, seconds
     await asyncio.wait((emptied, ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     emptied.cancel()
     if not ended.done():
-        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGWINCH)
         await asyncio.wait((ended,), timeout=10)
     if not ended.done():
         process.kill()

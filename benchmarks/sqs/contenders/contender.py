@@ -31,13 +31,13 @@ def an_event(number: int) -> dict[str, Any]:
 
 
 class Recorder:
-    """Counts handled messages; on SIGUSR1 writes times and processor seconds, and ends the process."""
+    """Counts handled messages; on SIGWINCH writes times and processor seconds, and ends the process."""
 
     def __init__(self, count: int, path: Path) -> None:
         self._handled_at = array("d", bytes(8 * count))
         self._path = path
         self._started = 0.0
-        signal.signal(signal.SIGUSR1, self._write)
+        signal.signal(signal.SIGWINCH, self._write)
 
     def handled(self, number: int) -> None:
         """Note that the handler of this message is done."""

@@ -10,7 +10,7 @@ from sqs_workers import SQSEnv
 def fill(events: list[dict[str, Any]]) -> None:
     """Ten to a call, as JSON."""
     queue = SQSEnv(codec="json").queue(QUEUE)
-    task = queue.processor("on_event")(lambda **_: None)
+    task = queue.processor("on_event")(lambda event: event)
     with task.batch():
         for event in events:
             task.delay(event=event)

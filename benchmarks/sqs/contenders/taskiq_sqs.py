@@ -27,7 +27,7 @@ def fill(events: list[dict[str, Any]]) -> None:
 
     async def send() -> None:
         broker = a_broker()
-        task = broker.task(task_name="on_event")(lambda **_: None)
+        task = broker.task(task_name="on_event")(lambda event: event)
         await broker.startup()
         for event in events:
             await task.kiq(event)

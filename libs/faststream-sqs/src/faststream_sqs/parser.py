@@ -12,7 +12,7 @@ from faststream.message import StreamMessage, decode_message
 
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 from faststream_sqs.message import SNSOrigin, SQSBatchMessage, SQSMessage, unpack_headers
-from faststream_sqs.parking import HEADERS_ATTRIBUTE
+from faststream_sqs.parking import HEADERS_ATTRIBUTE, PARKING_ATTRIBUTE, restored
 
 RAW_CONTENT_TYPE = "application/octet-stream"
 CONTENT_TYPE = "content-type"
@@ -35,7 +35,10 @@ class SQSParser:
     def parse(self, delivery: Delivery) -> SQSMessage:
         """The same, for batches."""
         raw = delivery.raw
-        headers = {name: attribute.text for name, attribute in raw.attributes.items()}
+        attributes = raw.attributes
+        if PARKING_ATTRIBUTE in attributes:
+            attributes = restored(attributes)  # AWS's own redrive brings a dead letter back as it was parked
+        headers = {name: attribute.text for name, attribute in attributes.items()}
         body, sns = raw.body, None
         envelope = _envelope(raw.body)
         if envelope is not None:

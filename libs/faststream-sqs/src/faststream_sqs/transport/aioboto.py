@@ -121,6 +121,15 @@ class AiobotocoreTransport:
         except BotoCoreError as error:
             raise TransportError(type(error).__name__, str(error)) from error
 
+    async def count(self, queue_url: str) -> int:
+        """Ask for the approximate number."""
+        name = "ApproximateNumberOfMessages"
+        async with _translated():
+            answer = await self._opened(self._control).get_queue_attributes(
+                QueueUrl=queue_url, AttributeNames=[name]
+            )
+        return int(answer.get("Attributes", {}).get(name, 0))
+
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
     ) -> list[RawMessage]:

@@ -46,6 +46,7 @@ ENVIRONMENTS = (
     Environment("chart", ".venvs/chart", "chart.txt", ("libs/contracts", "libs/runtime"), on_demand=True),
     Environment("policy", ".venvs/policy", "policy.txt", on_demand=True),
     Environment("airflow", ".venvs/airflow-3.3", "airflow-3.3.txt"),
+    Environment("peers", ".venvs/peers", "peers.txt", on_demand=True),
 )
 
 

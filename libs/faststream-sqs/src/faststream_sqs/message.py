@@ -207,6 +207,13 @@ def _moment(delivery: Delivery, name: str) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
+def body_size(message: StreamMessage[Any]) -> int:
+    """Bytes of a message's body, or of all bodies of a batch."""
+    if isinstance(message, SQSBatchMessage):
+        return sum(len(item.body) for item in message.items)
+    return len(message.body)
+
+
 def unpack_headers(text: str) -> Mapping[str, str]:
     """The headers packed into one attribute; something else than a JSON object holds none."""
     try:

@@ -12,6 +12,13 @@ MAX_VISIBILITY_SECONDS = 12 * 3600
 """A message may stay invisible for 12 hours in all, counted from its receive."""
 
 
+MAX_QUEUE_BYTES = 1024 * 1024
+"""One message and one batch to a queue."""
+
+MAX_TOPIC_BYTES = 256 * 1024
+"""One message and one batch to a topic, unless the topic was raised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue by its name or by its whole URL."""
@@ -33,6 +40,11 @@ class Queue:
         """Whether this is a FIFO queue; SQS demands the suffix `.fifo`."""
         return self.name.endswith(".fifo")
 
+    @property
+    def max_bytes(self) -> int:
+        """Bytes of one message and of one batch."""
+        return MAX_QUEUE_BYTES
+
     def with_prefix(self, prefix: str) -> "Queue":
         """The queue as seen through a router's prefix; URLs are taken as they stand."""
         return self if self.is_url or not prefix else Queue(prefix + self.name)
@@ -40,9 +52,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic by its ARN."""
+    """A topic by its ARN; `max_bytes` is its maximum message size, which AWS lets one raise to 1 MiB."""
 
     arn: str
+    max_bytes: int = MAX_TOPIC_BYTES
 
     @property
     def short_name(self) -> str:
@@ -92,6 +105,13 @@ class Fate(StrEnum):
 
     DROP = "drop"
     """Deleted: nobody needs it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """Let messages published at about the same time share a call; one waits at most `max_wait` seconds."""
+
+    max_wait: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)

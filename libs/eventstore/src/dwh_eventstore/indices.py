@@ -13,6 +13,8 @@ LATE = "events-late-v1"
 QUARANTINE = "events-quarantine-v1"
 EFFECTS = "effects-v1"
 DECISIONS = "decisions-v1"
+REGISTRY = "projection-registry"
+CHECKPOINTS = "projection-checkpoints"
 
 JOB_EVENTS = "job-events"
 JOB_APPROVALS = "job-approvals"
@@ -55,6 +57,11 @@ def job_read_model(job_name: str) -> str:
 def physical(model: str, version: int = 1) -> str:
     """The index behind a read model's alias."""
     return f"rm-{model}-v{version:04d}"
+
+
+def version_of(index: str) -> int:
+    """The version of the index behind a read model."""
+    return int(index.rsplit("-v", 1)[1])
 
 
 def is_month(index: str) -> bool:

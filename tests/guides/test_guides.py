@@ -123,6 +123,7 @@ MISTAKES = {
     "kubectl -n dwh exec deploy/dwh-indexer -- dwh runs show": "Missing argument",
     "kubectl -n dwh get deploy/dwh-notices": "no Deployment dwh-notices",
     "kubectl -n dwh logs -l app.kubernetes.io/component=notices": "no pod has the label",
+    "kubectl -n dwh create job x --from=cronjob/dwh-daily": "no CronJob dwh-daily",
     "kubectl -n dwh restart deploy/dwh-alerts": "not known here",
     "helm upgrade dwh helm/dwh -f helm/dwh/values-prod.yaml --set consumers.alerts.scaling.most=3": "most",
     "helm upgrade dwh helm/dwh -f helm/dwh/values-production.yaml": "values-production.yaml",

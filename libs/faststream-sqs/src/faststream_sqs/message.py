@@ -110,18 +110,21 @@ class BatchOutcome:
     """What becomes of each message of a batch, by index. Unlisted messages are retried."""
 
     _verdicts: dict[int, tuple[_Verdict, float | None, str]] = field(default_factory=dict)
+    _failures: dict[int, Any] = field(default_factory=dict)  # pydantic reads return types and knows no errors
 
     def ack(self, index: int) -> None:
         """Delete this message."""
         self._verdicts[index] = (_Verdict.ACK, None, "")
 
-    def retry(self, index: int, delay: float | None = None) -> None:
-        """Count a failure and show this message again."""
+    def retry(self, index: int, delay: float | None = None, *, error: BaseException | None = None) -> None:
+        """Count a failure and show this message again, or do what the rule of `error` says."""
         self._verdicts[index] = (_Verdict.RETRY, delay, "")
+        self._note(index, error)
 
-    def reject(self, index: int, reason: str = "") -> None:
-        """Park this message."""
+    def reject(self, index: int, reason: str = "", *, error: BaseException | None = None) -> None:
+        """Park this message; its details name `error`."""
         self._verdicts[index] = (_Verdict.REJECT, None, reason)
+        self._note(index, error)
 
     def ack_all(self, count: int) -> "BatchOutcome":
         """Delete the first `count` messages that have no verdict yet; returns itself."""
@@ -132,9 +135,14 @@ class BatchOutcome:
     def __contains__(self, index: int) -> bool:
         return index in self._verdicts
 
+    def _note(self, index: int, error: BaseException | None) -> None:
+        if error is not None:
+            self._failures[index] = error
+
     async def apply(self, items: Sequence[SQSMessage]) -> None:
         """Settle every message as said."""
         for index, item in enumerate(items):
+            item.raw_message.failure = self._failures.get(index, item.raw_message.failure)
             verdict, delay, reason = self._verdicts.get(index, (_Verdict.RETRY, None, ""))
             if verdict is _Verdict.ACK:
                 await item.ack()
@@ -176,8 +184,7 @@ class SQSBatchMessage(StreamMessage[DeliveryBatch]):
             try:
                 values.append((index, parse(item.body)))
             except Exception as error:  # noqa: BLE001 - whatever a parser raises concerns this item alone
-                item.raw_message.failure = error
-                outcome.reject(index, str(error))
+                outcome.reject(index, str(error), error=error)
         return DecodedItems(values, outcome)
 
     async def ack(self) -> None:

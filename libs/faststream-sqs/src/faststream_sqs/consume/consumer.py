@@ -76,7 +76,8 @@ class QueueConsumer:
         self._queue: QueueInfo | None = None
         self._stopping = False
         self._stopped: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Future[None]] = set()
+        self._beating: asyncio.Future[None] | None = None
         self.settle_failures = 0
         self.held = 0
         self.permits = Permits(options.permits)
@@ -101,7 +102,8 @@ class QueueConsumer:
 
     def start(self) -> None:
         """Begin to poll; a queue that cannot be found yet is looked for again and again."""
-        self._spawn(self.heartbeat.run())
+        self._beating = asyncio.ensure_future(self.heartbeat.run())
+        self._background.add(self._beating)
         self.poller.start()
 
     async def stop(self, seconds: float) -> None:
@@ -109,6 +111,12 @@ class QueueConsumer:
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_task(self._drain(seconds), name="sqs-drain")
         await asyncio.shield(self._stopped)
+
+    @property
+    def turning(self) -> bool:
+        """Whether every loop of this queue makes progress: all polls, and the heartbeat."""
+        beating = self._stopping or (self._beating is not None and not self._beating.done())
+        return beating and self.poller.turning
 
     @property
     def paused(self) -> bool:

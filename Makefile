@@ -50,7 +50,7 @@ test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and w
 	$(PYTEST) tests/terraform
 
 test-helm: python ## The chart: schema, manifests, mistakes in values; without a cluster
-	@$(PYTHON) scripts/setup.py chart
+	@$(PYTHON) scripts/setup.py chart policy
 	$(CHART) -m pytest tests/helm
 
 test-guides: python ## The guides: runs what can run, checks what needs an account or a cluster

@@ -6,7 +6,7 @@ and documents that a strict mapping does not allow. Every write is visible to `s
 
 import copy
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,8 +14,12 @@ from typing import Any
 from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
-from dwh_eventstore.backend import Create, Fate, Found, Query, Replace, Write, Written
-from dwh_eventstore.mapping_check import misfit
+from dwh_eventstore.backend import Create, Fate, Found, Query, Shard, Write, Written
+from dwh_eventstore.errors import StoreUnavailable
+from dwh_eventstore.mapping_check import field_count, learn
+from dwh_eventstore.writer import LONGEST_ID_BYTES
+
+_PAGE = 2000
 
 
 @dataclass(slots=True)
@@ -27,9 +31,21 @@ class _Stored:
 @dataclass(slots=True)
 class _Index:
     definition: Any
+    uuid: str
     documents: dict[str, _Stored] = field(default_factory=dict)
     next_seq_no: int = 0
     closed: bool = False
+
+    def unfit(self, body: JsonObject) -> str:
+        """Why the index cannot take the body; where it can, its mapping learns what is dynamic in it."""
+        mapping = self.definition.get("mappings", {})
+        learned, problem = learn(mapping, body)
+        limit = int(self.definition.get("settings", {}).get("index.mapping.total_fields.limit", 1000))
+        if not problem and learned != mapping and field_count(learned) > limit:
+            problem = f"Limit of total fields [{limit}] has been exceeded"
+        if not problem:
+            self.definition["mappings"] = learned
+        return problem
 
     @property
     def append_only(self) -> bool:
@@ -43,6 +59,7 @@ class MemoryBackend:
         self._indices: dict[str, _Index] = {}
         self._templates: dict[str, JsonObject] = {}
         self._forbidden: list[str] = []
+        self._created = 0
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """See `Backend`."""
@@ -54,12 +71,11 @@ class MemoryBackend:
             return Written(Fate.MISSING_INDEX, f"no such index [{write.index}]")
         if index.closed:
             return Written(Fate.BLOCKED, "FORBIDDEN/8/index write (api)")
-        if isinstance(write, Replace) and index.append_only:
-            return Written(Fate.REFUSED, "append-only indices take creates alone")
+        if problem := _never_taken(index, write):
+            return Written(Fate.REFUSED, problem)
         if not self._is_current(index, write):
             return Written(Fate.CONFLICT, "version conflict")
-        problem = misfit(index.definition.get("mappings", {}), write.body)
-        if problem:
+        if problem := index.unfit(write.body):
             return Written(Fate.REFUSED, problem)
         seq_no = index.next_seq_no
         index.next_seq_no += 1
@@ -88,7 +104,7 @@ class MemoryBackend:
             _found(name, document, stored)
             for name, index in self._matching(query.indices)
             for document, stored in index.documents.items()
-            if _matches(stored.body, query)
+            if _matches(stored.body, query) and _named(name, index, stored.body, query.indices)
         ]
         for path, direction in reversed(query.sort):
             hits.sort(key=partial(_sort_key, path), reverse=direction == "desc")
@@ -100,6 +116,40 @@ class MemoryBackend:
 
     async def refresh(self, indices: Sequence[str]) -> None:
         """See `Backend`."""
+
+    async def shards(self, patterns: Sequence[str]) -> list[Shard]:
+        """See `Backend`."""
+        for name in patterns:
+            if "*" not in name and self._index(name) is None:
+                raise StoreUnavailable(f"no such index [{name}]")
+        return [
+            Shard(name, index.uuid, 0, index.next_seq_no - 1)
+            for name, index in sorted(self._matching(patterns))
+        ]
+
+    async def scan(self, shard: Shard, after: int, fields: Sequence[str] = ()) -> AsyncIterator[list[Found]]:
+        """See `Backend`."""
+        index = self._indices.get(shard.index)
+        if index is None or index.uuid != shard.uuid:
+            raise StoreUnavailable(f"no such index [{shard.index}]")
+        found = [
+            _found(shard.index, document, stored)
+            for document, stored in index.documents.items()
+            if after < stored.seq_no <= shard.checkpoint
+        ]
+        found.sort(key=lambda hit: hit.seq_no)
+        for start in range(0, len(found), _PAGE):
+            yield [_only(hit, fields) for hit in found[start : start + _PAGE]]
+
+    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+        """See `Backend`."""
+        if source is not None:
+            del self._indices[source].definition["aliases"][alias]
+        self._indices[target].definition.setdefault("aliases", {})[alias] = {}
+
+    async def drop_index(self, index: str) -> None:
+        """See `Backend`."""
+        del self._indices[index]
 
     async def resolve(self, alias: str) -> str | None:
         """See `Backend`."""
@@ -117,7 +167,10 @@ class MemoryBackend:
         """See `Backend`."""
         if index in self._indices:
             return False
-        self._indices[index] = _Index(copy.deepcopy(self._with_template(index, definition)))
+        self._created += 1
+        self._indices[index] = _Index(
+            copy.deepcopy(self._with_template(index, definition)), f"uuid-{self._created}"
+        )
         return True
 
     def _with_template(self, index: str, definition: JsonObject) -> Any:
@@ -129,6 +182,10 @@ class MemoryBackend:
                 for part, value in parts.items():
                     merged[part] = {**value, **merged.get(part, {})}
         return merged
+
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+        """See `Backend`."""
+        self._indices[index].definition.setdefault("aliases", {})[alias] = {"filter": {"term": dict(where)}}
 
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
@@ -180,8 +237,30 @@ class MemoryBackend:
                 yield name, index
 
 
+def _never_taken(index: _Index, write: Write) -> str:
+    if len(write.id.encode()) > LONGEST_ID_BYTES:
+        return f"an id has at most {LONGEST_ID_BYTES} bytes"
+    appends = isinstance(write, Create) or not index.append_only
+    return "" if appends else "append-only indices take creates alone"
+
+
+def _named(name: str, index: _Index, body: JsonObject, patterns: Sequence[str]) -> bool:
+    """Whether a document is one of those that the patterns name: an alias may name a part of its index."""
+    filters: list[Any] = [
+        alias.get("filter", {}).get("term", {})
+        for each, alias in {**index.definition.get("aliases", {}), name: {}}.items()
+        if any(fnmatch.fnmatchcase(each, pattern) for pattern in patterns)
+    ]
+    return any(all(body.get(field) == value for field, value in term.items()) for term in filters)
+
+
 def _found(index: str, document: str, stored: _Stored) -> Found:
     return Found(index, document, copy.deepcopy(stored.body), stored.seq_no, 1)
+
+
+def _only(hit: Found, fields: Sequence[str]) -> Found:
+    body = {name: value for name, value in hit.body.items() if name in fields} if fields else hit.body
+    return Found(hit.index, hit.id, body, hit.seq_no, hit.primary_term)
 
 
 def _values(body: JsonValue, path: str) -> list[JsonValue]:

@@ -49,6 +49,11 @@ class SQSMessage(StreamMessage[Delivery]):
         return self.raw_message.raw.receive_count
 
     @property
+    def attempts(self) -> int:
+        """The same plus tries that an ordered subscriber made without letting go of the message."""
+        return self.raw_message.attempts
+
+    @property
     def sent_at(self) -> datetime | None:
         """When SQS took the message."""
         return _moment(self.raw_message, "SentTimestamp")
@@ -87,7 +92,10 @@ class SQSMessage(StreamMessage[Delivery]):
         await super().reject()
 
     async def release(self, delay: float = 0) -> None:
-        """Show the message again after `delay` seconds without counting a failure of ours."""
+        """Show the message again after `delay` seconds without counting a failure of ours.
+
+        An ordered subscriber keeps it and tries again itself.
+        """
         if self.committed is None:
             await self.raw_message.control.release(self.raw_message, delay)
         await super().nack()

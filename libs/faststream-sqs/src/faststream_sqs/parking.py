@@ -76,7 +76,7 @@ def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:
         "exception_type": type(failure).__qualname__ if failure is not None else None,
         "message": str(failure)[:MESSAGE_CHARACTERS] if failure is not None else None,
         "fingerprint": _fingerprint(failure) if failure is not None else None,
-        "attempts": raw.receive_count,
+        "attempts": delivery.attempts,
         "first_seen": raw.system.get("ApproximateFirstReceiveTimestamp"),
         "parked_at": str(int(now * 1000)),
         "source": delivery.queue,

@@ -25,6 +25,7 @@ from faststream_sqs.config import (
 from faststream_sqs.consume.consumer import ConsumeOptions
 from faststream_sqs.consume.subscriber import SQSSubscriber
 from faststream_sqs.large import MissingPayloadError
+from faststream_sqs.order import Order, key_of
 from faststream_sqs.produce.publisher import SQSPublisher
 from faststream_sqs.schemas import Batch, Coalesce, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
@@ -48,6 +49,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         parking: Parking | None = EMPTY,
         wait_time: float = 20,
         visibility: int = 60,
+        order: Order = "none",
         content_type: str = "application/json",
         subscriptions: Sequence[Subscription] = (),
         dependencies: Sequence[Any] = (),
@@ -72,6 +74,9 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking: where messages go that failed too often; None, nowhere: a reject deletes.
             wait_time: seconds of a long poll, at most 20; also about how long an idle stop takes.
             visibility: seconds a message is ours without a heartbeat.
+            order: `"group"`, messages of one group one after the other, a failed one tried again in this
+                process before the next; a function, the same by its value; None: in no order to others.
+                Needs the heartbeat, excludes `batch`. A failing group holds up to `prefetch` messages.
             content_type: of messages that do not name theirs; `application/octet-stream` hands over bytes.
             subscriptions: the topics the queue hangs on, for the AsyncAPI document.
             dependencies: FastDepends dependencies of all handlers.
@@ -97,7 +102,10 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
             visibility=visibility,
+            order=key_of(order),
         )
+        if options.order is not None and (batch is not None or not options.heartbeat.enabled):
+            raise SetupError("an ordered subscriber takes messages one by one and needs its heartbeat")
         outer = cast("SQSBrokerConfig", self.config)
         calls = CallsCollection[Any]()
         specification = SQSSubscriberSpecification(

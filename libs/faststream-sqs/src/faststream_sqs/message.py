@@ -31,6 +31,12 @@ class SQSMessage(StreamMessage[Delivery]):
     ) -> None:
         super().__init__(raw_message, body, message_id=raw_message.raw.message_id, **kwargs)
         self.sns = sns
+        self.unreadable: Exception | None = None
+
+    def ensure_readable(self) -> None:
+        """Raise what kept the body from being fetched, if anything did."""
+        if self.unreadable is not None:
+            raise self.unreadable
 
     @property
     def queue(self) -> str:
@@ -144,6 +150,8 @@ class BatchOutcome:
         for index, item in enumerate(items):
             item.raw_message.failure = self._failures.get(index, item.raw_message.failure)
             verdict, delay, reason = self._verdicts.get(index, (_Verdict.RETRY, None, ""))
+            if item.unreadable is not None:
+                verdict, delay = _Verdict.RETRY, None  # parked at once when its body is gone for good
             if verdict is _Verdict.ACK:
                 await item.ack()
             elif verdict is _Verdict.REJECT:
@@ -181,6 +189,8 @@ class SQSBatchMessage(StreamMessage[DeliveryBatch]):
         outcome = BatchOutcome()
         values = []
         for index, item in enumerate(self.items):
+            if item.unreadable is not None:
+                continue  # its outcome is nobody's choice: see `BatchOutcome.apply`
             try:
                 values.append((index, parse(item.body)))
             except Exception as error:  # noqa: BLE001 - whatever a parser raises concerns this item alone

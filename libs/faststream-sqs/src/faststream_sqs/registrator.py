@@ -1,6 +1,7 @@
 """Registers subscribers and publishers on brokers and routers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from faststream.exceptions import SetupError
@@ -24,6 +25,7 @@ from faststream_sqs.config import (
 from faststream_sqs.consume.consumer import ConsumeOptions
 from faststream_sqs.consume.ordering import Order, key_of
 from faststream_sqs.consume.subscriber import SQSSubscriber
+from faststream_sqs.large import MissingPayloadError
 from faststream_sqs.produce.publisher import SQSPublisher
 from faststream_sqs.schemas import Batch, Coalesce, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
@@ -89,12 +91,13 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         if not 0 <= wait_time <= MAX_WAIT_SECONDS:
             raise SetupError(f"wait_time is 0 to {MAX_WAIT_SECONDS} seconds, not {wait_time}")
         target = queue if isinstance(queue, Queue) else Queue(queue)
+        retry = retry or Retry()
         options = ConsumeOptions(
             queue=target.name,
             max_workers=max_workers,
             prefetch=prefetch,
             batch=batch,
-            retry=retry or Retry(),
+            retry=replace(retry, park_on=(*retry.park_on, MissingPayloadError)),
             heartbeat=heartbeat or Heartbeat(),
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,

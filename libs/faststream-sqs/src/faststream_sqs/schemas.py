@@ -115,6 +115,20 @@ class Coalesce:
 
 
 @dataclass(frozen=True, slots=True)
+class LargePayload:
+    """Keep bodies in `bucket` that are too large for SQS or SNS, or larger than `threshold` bytes.
+
+    Bodies are fetched from `bucket` and `read_from` only. Nothing is deleted: give the bucket a lifecycle
+    rule.
+    """
+
+    bucket: str
+    prefix: str = ""
+    threshold: int | None = None
+    read_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """When a failed message is tried again, and whether.
 

@@ -6,7 +6,9 @@ import time
 import pytest
 from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import AioSession
-from faststream_sqs import SQSBroker
+from faststream_sqs import Batch, SQSBroker
+from faststream_sqs.annotations import BatchMessage, Message
+from faststream_sqs.consume.consumer import MAX_LANES
 from faststream_sqs.testing import eventually
 from faststream_sqs.testing.canned import CannedSQS, Fault
 from faststream_sqs.transport.aioboto import AiobotocoreTransport
@@ -126,6 +128,23 @@ async def test_message_whose_delete_failed_three_ways_is_handled_once(server):
         await broker.start()
         await eventually(lambda: server.queue("orders").left == 0, seconds=20)
     assert sorted(seen) == list(range(10))
+
+
+@pytest.mark.parametrize("batch", [None, Batch(10, 0.02)], ids=["single", "batch"])
+async def test_messages_take_at_most_205_calls_a_thousand(server, batch):
+    broker = SQSBroker("us-east-1", endpoint_url=server.url, graceful_timeout=5, logger=None)
+    queue = server.queue("orders")
+    queue.load(str(n) for n in range(2500))
+
+    @broker.subscriber("orders", wait_time=1, max_workers=50, prefetch=50, batch=batch)
+    async def on_order(message: Message if batch is None else BatchMessage):
+        pass
+
+    async with broker:
+        await broker.start()
+        await eventually(lambda: queue.left == 0, seconds=100)
+        calls = server.calls.total() - MAX_LANES  # polls that wait for what comes next
+    assert calls <= 2.5 * 205, server.calls
 
 
 class RotatingCredentials:

@@ -16,6 +16,7 @@ from faststream_sqs._fs import (
     ProducerProto,
 )
 from faststream_sqs.clock import Clock, SystemClock
+from faststream_sqs.large import Payloads
 from faststream_sqs.parking import HEADERS_ATTRIBUTE
 from faststream_sqs.parser import CONTENT_TYPE, CORRELATION_ID, SQSParser
 from faststream_sqs.produce.coalescer import Coalescer
@@ -65,6 +66,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         self._serializer: SerializerProto | None = None
         self._urls: dict[str, str] = {}
         self._coalescer = Coalescer(self._deliver)
+        self.payloads: Payloads | None = None
 
     def connect(self, transport: Transport, serializer: "SerializerProto | None", codec: CodecProto) -> None:
         """Send through this transport from now on."""
@@ -136,7 +138,10 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         if packed:
             attributes[HEADERS_ATTRIBUTE] = Attribute(json.dumps(packed, separators=(",", ":")))
         dedup = cmd.dedup_id if index == 0 or cmd.dedup_id is None else f"{cmd.dedup_id}-{index}"
-        return OutgoingMessage(text, attributes, cmd.group_id, dedup, cmd.delay_seconds, cmd.subject)
+        message = OutgoingMessage(text, attributes, cmd.group_id, dedup, cmd.delay_seconds, cmd.subject)
+        if self.payloads is None or cmd.target is None:
+            return message
+        return await self.payloads.offload(message, cmd.target.max_bytes)
 
     async def _deliver(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
         """One call, and further ones for the entries that may succeed later."""

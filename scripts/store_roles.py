@@ -27,17 +27,21 @@ WRITE = [
 ]
 CREATE = ["indices:admin/create", "indices:admin/aliases"]
 
-READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1"]
+SWEEP = ["indices:monitor/stats", "indices:admin/refresh*"]
+"""What reading the whole log takes beside reading it: how far each shard is, and making that visible."""
+
+READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1", "projection-*"]
 SHARED = ["events-effect-v1-*", "events-late-v1", "events-quarantine-v1", "effects-v1", "rm-*"]
 """What every service writes: facts of its own, claims, refused messages, read models."""
 OWN = {
-    "indexer": ["events-job-v1-*"],
+    "indexer": ["events-job-v1-*", "projection-checkpoints"],
     "alerts": [],
     "orchestrator": [],
     "approvals": ["events-approval-v1-*", "decisions-v1"],
 }
 FOLDS_RUNS = ("indexer", "approvals")
 """Who may make the read model of a job that is seen for the first time."""
+SWEEPS = "indexer"
 
 
 def roles() -> dict[str, Body]:
@@ -59,6 +63,8 @@ def _role(service: str) -> Body:
     grants = [_grant(READABLE, READ), _grant([*SHARED, *OWN[service]], WRITE)]
     if service in FOLDS_RUNS:
         grants.append(_grant(["rm-*"], CREATE))
+    if service == SWEEPS:
+        grants.append(_grant(["events-*"], SWEEP))
     return _body(*grants)
 
 

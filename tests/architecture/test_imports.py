@@ -15,6 +15,10 @@ PLANTED = {
     ),
     "a rule that talks to the store": ("services/alerts/src/dwh_alerts/decide.py", "import dwh_eventstore"),
     "contracts that import AWS": ("libs/contracts/src/dwh_contracts/ids.py", "import boto3"),
+    "a replay that could call targets": (
+        "libs/eventstore/src/dwh_eventstore/replay/rebuild.py",
+        "from dwh_eventstore import claims",
+    ),
     "a broker that knows the product": (
         "libs/faststream-sqs/src/faststream_sqs/health.py",
         "import dwh_contracts",

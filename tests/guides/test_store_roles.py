@@ -65,6 +65,14 @@ def test_everybody_reads_what_bootstrap_makes(made):
             assert may(made, name, index, "read"), f"{name}: {index}"
 
 
+def test_the_indexer_alone_sees_how_far_the_log_is_and_keeps_how_far_it_has_read(made):
+    for index in ("events-approval-v1-2026-11", indices.LATE):
+        for action in ("indices:monitor/stats", "indices:admin/refresh"):
+            assert may(made, "indexer", index, action), f"{index}: {action}"
+    assert writers(made, indices.CHECKPOINTS) == {"indexer"}
+    assert writers(made, indices.REGISTRY) == set()
+
+
 def test_nobody_deletes_and_the_test_of_a_release_writes_nothing(made):
     for name in (*SERVICES, "selftest"):
         actions = {

@@ -7,7 +7,7 @@ Not promised: that `search` sees a write before `refresh`.
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -94,6 +94,23 @@ class Query:
     after: Sequence[JsonValue] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """How far the primary of one shard has come.
+
+    Every write up to `checkpoint` is finished: after a `refresh` that follows, a `scan` sees all of them, and
+    none of these numbers can be given to a later write. -1 when nothing was written.
+    """
+
+    index: str
+    uuid: str
+    """Of the index; another one under the same name has another."""
+    number: int
+    checkpoint: int
+    document_bytes: int = 0
+    """Average size on disk."""
+
+
 class Backend(Protocol):
     """The engine."""
 
@@ -115,6 +132,30 @@ class Backend(Protocol):
 
     async def refresh(self, indices: Sequence[str]) -> None:
         """Make all writes that returned before visible to `search`."""
+        ...
+
+    async def shards(self, patterns: Sequence[str]) -> list[Shard]:
+        """Every shard of the indices that match, by name and number.
+
+        Raises:
+            StoreUnavailable: a name without a wildcard has no index, or a shard has no primary.
+        """
+        ...
+
+    def scan(self, shard: Shard, after: int, fields: Sequence[str] = ()) -> AsyncIterator[list[Found]]:
+        """Documents last written after one sequence number and up to the shard's checkpoint, page by page.
+
+        In the order of their numbers, and none missing if `refresh` followed the reading of the checkpoint.
+        `fields` are those of the body to read, all when empty.
+        """
+        ...
+
+    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+        """Let an alias name another index, in one step: no reader finds it missing or double."""
+        ...
+
+    async def drop_index(self, index: str) -> None:
+        """Remove an index with its documents."""
         ...
 
     async def resolve(self, alias: str) -> str | None:

@@ -63,5 +63,7 @@ def fixed_indices(replicas: int) -> dict[str, JsonObject]:
         indices.QUARANTINE: quarantine_definition(replicas),
         indices.EFFECTS: documents_definition(replicas),
         indices.DECISIONS: documents_definition(replicas),
+        indices.REGISTRY: documents_definition(replicas),
+        indices.CHECKPOINTS: documents_definition(replicas),
         **read_models,
     }

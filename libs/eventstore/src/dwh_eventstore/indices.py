@@ -13,6 +13,8 @@ LATE = "events-late-v1"
 QUARANTINE = "events-quarantine-v1"
 EFFECTS = "effects-v1"
 DECISIONS = "decisions-v1"
+REGISTRY = "projection-registry"
+CHECKPOINTS = "projection-checkpoints"
 
 JOB_EVENTS = "job-events"
 JOB_APPROVALS = "job-approvals"
@@ -65,6 +67,11 @@ def physical(model: str, version: int = 1) -> str:
 def job_indices() -> str:
     """The physical indices of single jobs, as a pattern that leaves the common one out."""
     return f"rm-{JOB_EVENTS}-*-v*"
+
+
+def version_of(index: str) -> int:
+    """The version of the index behind a read model."""
+    return int(index.rsplit("-v", 1)[1])
 
 
 def is_month(index: str) -> bool:

@@ -6,7 +6,7 @@ and documents that a strict mapping does not allow. Every write is visible to `s
 
 import copy
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,9 +14,12 @@ from typing import Any
 from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
-from dwh_eventstore.backend import Create, Fate, Found, Query, Write, Written
+from dwh_eventstore.backend import Create, Fate, Found, Query, Shard, Write, Written
+from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.mapping_check import field_count, learn
 from dwh_eventstore.writer import LONGEST_ID_BYTES
+
+_PAGE = 2000
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class _Stored:
 @dataclass(slots=True)
 class _Index:
     definition: Any
+    uuid: str
     documents: dict[str, _Stored] = field(default_factory=dict)
     next_seq_no: int = 0
     closed: bool = False
@@ -55,6 +59,7 @@ class MemoryBackend:
         self._indices: dict[str, _Index] = {}
         self._templates: dict[str, JsonObject] = {}
         self._forbidden: list[str] = []
+        self._created = 0
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """See `Backend`."""
@@ -112,6 +117,40 @@ class MemoryBackend:
     async def refresh(self, indices: Sequence[str]) -> None:
         """See `Backend`."""
 
+    async def shards(self, patterns: Sequence[str]) -> list[Shard]:
+        """See `Backend`."""
+        for name in patterns:
+            if "*" not in name and self._index(name) is None:
+                raise StoreUnavailable(f"no such index [{name}]")
+        return [
+            Shard(name, index.uuid, 0, index.next_seq_no - 1)
+            for name, index in sorted(self._matching(patterns))
+        ]
+
+    async def scan(self, shard: Shard, after: int, fields: Sequence[str] = ()) -> AsyncIterator[list[Found]]:
+        """See `Backend`."""
+        index = self._indices.get(shard.index)
+        if index is None or index.uuid != shard.uuid:
+            raise StoreUnavailable(f"no such index [{shard.index}]")
+        found = [
+            _found(shard.index, document, stored)
+            for document, stored in index.documents.items()
+            if after < stored.seq_no <= shard.checkpoint
+        ]
+        found.sort(key=lambda hit: hit.seq_no)
+        for start in range(0, len(found), _PAGE):
+            yield [_only(hit, fields) for hit in found[start : start + _PAGE]]
+
+    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+        """See `Backend`."""
+        if source is not None:
+            del self._indices[source].definition["aliases"][alias]
+        self._indices[target].definition.setdefault("aliases", {})[alias] = {}
+
+    async def drop_index(self, index: str) -> None:
+        """See `Backend`."""
+        del self._indices[index]
+
     async def resolve(self, alias: str) -> str | None:
         """See `Backend`."""
         for name, index in self._indices.items():
@@ -128,7 +167,10 @@ class MemoryBackend:
         """See `Backend`."""
         if index in self._indices:
             return False
-        self._indices[index] = _Index(copy.deepcopy(self._with_template(index, definition)))
+        self._created += 1
+        self._indices[index] = _Index(
+            copy.deepcopy(self._with_template(index, definition)), f"uuid-{self._created}"
+        )
         return True
 
     def _with_template(self, index: str, definition: JsonObject) -> Any:
@@ -214,6 +256,11 @@ def _named(name: str, index: _Index, body: JsonObject, patterns: Sequence[str]) 
 
 def _found(index: str, document: str, stored: _Stored) -> Found:
     return Found(index, document, copy.deepcopy(stored.body), stored.seq_no, 1)
+
+
+def _only(hit: Found, fields: Sequence[str]) -> Found:
+    body = {name: value for name, value in hit.body.items() if name in fields} if fields else hit.body
+    return Found(hit.index, hit.id, body, hit.seq_no, hit.primary_term)
 
 
 def _values(body: JsonValue, path: str) -> list[JsonValue]:

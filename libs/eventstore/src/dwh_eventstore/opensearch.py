@@ -6,7 +6,7 @@ hide what became of each item.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,7 +16,8 @@ from opensearchpy.exceptions import ConnectionError as NoAnswer
 from opensearchpy.exceptions import ConnectionTimeout, TransportError
 from opensearchpy.serializer import JSONSerializer
 
-from dwh_eventstore.backend import Found, Query, Write, Written
+from dwh_eventstore import scanning
+from dwh_eventstore.backend import Found, Query, Shard, Write, Written
 from dwh_eventstore.bulk import written
 from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.settings import StoreSettings
@@ -131,6 +132,25 @@ class OpenSearchBackend:
     async def refresh(self, indices: Sequence[str]) -> None:
         """See `Backend`."""
         await self._ask("POST", f"/{','.join(indices)}/_refresh")
+
+    async def shards(self, patterns: Sequence[str]) -> list[Shard]:
+        """See `Backend`."""
+        return await scanning.shards(self._ask, patterns, self._sleep)
+
+    def scan(self, shard: Shard, after: int, fields: Sequence[str] = ()) -> AsyncIterator[list[Found]]:
+        """See `Backend`."""
+        return scanning.scan(self._ask, shard, after, fields)
+
+    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+        """See `Backend`."""
+        actions = [{"add": {"index": target, "alias": alias}}]
+        if source is not None:
+            actions.insert(0, {"remove": {"index": source, "alias": alias}})
+        await self._ask("POST", "/_aliases", {"actions": actions})
+
+    async def drop_index(self, index: str) -> None:
+        """See `Backend`."""
+        await self._ask("DELETE", f"/{index}")
 
     async def resolve(self, alias: str) -> str | None:
         """See `Backend`."""

@@ -4,7 +4,7 @@ A batch of events is folded document by document and written by compare-and-set,
 may fold the same events at once and any of them may die in between: folding again repairs it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -47,14 +47,19 @@ class ReadModels:
         clock: Clock,
         replicas: int,
         jitter: Callable[[], float],
+        pinned: Mapping[str, str] | None = None,
         most_job_indices: int = indices.MOST_JOB_INDICES,
     ) -> None:
-        """Jobs that are seen first when there are `most_job_indices` share one index, each by its alias."""
+        """With `pinned` (read model → index) these indices are written, whatever the aliases name.
+
+        Jobs that are seen first when there are `most_job_indices` share one index, each by its alias.
+        """
         self._most_job_indices = most_job_indices
         self._backend = backend
         self._clock = clock
         self._replicas = replicas
         self._jitter = jitter
+        self._pinned = pinned or {}
         self._checked: set[str] = set()
 
     async def fold(self, events: Sequence[Event]) -> None:
@@ -63,27 +68,38 @@ class ReadModels:
         Raises:
             StoreUnavailable: some documents may be behind; fold the same events again.
         """
+        await self.refold(events)
+
+    async def refold(self, events: Sequence[Event], models: Container[str] | None = None) -> int:
+        """`fold`, of these read models only; how many documents were behind and had to be written."""
         plans: dict[str, Plan] = {}
         jobs = {indices.job_read_model(event.job_name): event.job_name for event in events if event.job_name}
         for event in events:
             for target in folds.targets(event):
+                if models is not None and target.model not in models:
+                    continue
                 change = partial(_folded, event=event, target=target)
                 plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
         decisions = plans.pop(indices.JOB_APPROVALS, {})
         lines: Plan = {}
+        total = 0
         for model, plan in plans.items():
-            documents = await self._apply(model, plan, jobs.get(model, ""))
-            if model == indices.JOB_EVENTS:
+            documents, count = await self._apply(model, plan, jobs.get(model, ""))
+            total += count
+            if model == indices.JOB_EVENTS and (models is None or indices.JOB_APPROVALS in models):
                 _add_quality(decisions, documents)
+            if model == indices.JOB_EVENTS and (models is None or indices.JOB_LINE_ITEMS in models):
                 _add_lines(lines, documents)
         if decisions:
-            await self._apply(indices.JOB_APPROVALS, decisions)
+            total += (await self._apply(indices.JOB_APPROVALS, decisions))[1]
         if lines and any(runs.is_run_event(event) for event in events):
-            await self._apply(indices.JOB_LINE_ITEMS, lines)
+            total += (await self._apply(indices.JOB_LINE_ITEMS, lines))[1]
+        return total
 
-    async def _apply(self, model: str, plan: Plan, job_name: str = "") -> list[JsonObject]:
-        """Write the documents of one read model; the states after it."""
+    async def _apply(self, model: str, plan: Plan, job_name: str = "") -> tuple[list[JsonObject], int]:
+        """Write the documents of one read model; the states after it and how many had to change."""
         index = await self._index(model, job_name)
+        written: set[str] = set()
         waiting, states = dict(plan), dict[str, JsonObject]()
         for attempt in range(_TRIES):
             if attempt:
@@ -94,9 +110,11 @@ class ReadModels:
                 states[document], write = _next(index, document, stored, changes)
                 changed += [(document, write)] if write else []
             left = await self._write(changed)
+            written.update(document for document, _ in changed)
+            written.difference_update(left)
             waiting = {document: waiting[document] for document in left}
             if not waiting:
-                return list(states.values())
+                return list(states.values()), len(written)
         raise StoreUnavailable(
             f"{len(waiting)} documents of {index} changed hands {_TRIES} times, or it is busy"
         )
@@ -124,7 +142,7 @@ class ReadModels:
 
     async def _index(self, model: str, job_name: str) -> str:
         """The index behind the alias; a batch stays with it even if the alias moves meanwhile."""
-        index = await self._backend.resolve(model)
+        index = self._pinned.get(model) or await self._backend.resolve(model)
         if index is None and model not in indices.FIXED_READ_MODELS:
             await self._open_job(model, job_name)
             index = await self._backend.resolve(model)

@@ -38,6 +38,7 @@ class Store:
         self.backend = backend
         self.environment = environment
         self.clock = clock
+        self.replicas = replicas
         self.events = EventLog(backend, recorder=service, clock=clock)
         jitter = random.Random(service).random  # noqa: S311 - spreads retries, protects nothing
         self.read_models = ReadModels(

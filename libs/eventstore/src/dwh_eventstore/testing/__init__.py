@@ -2,6 +2,7 @@
 
 from dwh_eventstore.testing.backend_suite import BackendSuite
 from dwh_eventstore.testing.events import RunFacts
+from dwh_eventstore.testing.replay_suite import HastyClock, ReadingSuite, ReplaySuite
 from dwh_eventstore.testing.store_suite import StoreSuite
 
-__all__ = ["BackendSuite", "RunFacts", "StoreSuite"]
+__all__ = ["BackendSuite", "HastyClock", "ReadingSuite", "ReplaySuite", "RunFacts", "StoreSuite"]

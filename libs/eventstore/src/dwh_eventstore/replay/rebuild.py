@@ -1,0 +1,266 @@
+"""Make a read model anew from the log beside the old one, while services write and people read.
+
+The new index is filled from the start of the log, brought up to date, and then takes the alias in one step.
+A closing pass folds what was stored up to a watermark taken after the swap. That is enough: whoever folds an
+event has stored it before, and looks up the alias after that; so what a writer still puts into the old index
+was stored before the swap. Everything is a compare-and-set, so that a rebuild that was killed is taken up
+where its checkpoint stands, and repeating a part of it changes nothing.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock
+from dwh_contracts.parse import Event
+
+from dwh_eventstore import indices, mappings
+from dwh_eventstore.backend import Backend
+from dwh_eventstore.definitions import read_model_definition
+from dwh_eventstore.errors import StoreError
+from dwh_eventstore.read_models import ReadModels
+from dwh_eventstore.replay.checkpoints import Checkpoints
+from dwh_eventstore.replay.lock import Lock
+from dwh_eventstore.replay.projection import sources
+from dwh_eventstore.replay.verify import Progress, Verified, verify
+from dwh_eventstore.replay.watermark import (
+    CatchUp,
+    Key,
+    Position,
+    Watermark,
+    partitions,
+    positions_from_json,
+    positions_to_json,
+)
+
+CHUNK_EVENTS = 4000
+LAG_SECONDS = 1.0
+"""A round of catching up that took less is followed by the swap."""
+
+_FOLLOW_RUNS = (indices.JOB_APPROVALS, indices.JOB_LINE_ITEMS)
+"""Read models that are made from the documents of runs as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rebuild would do."""
+
+    name: str
+    current: str
+    target: str
+    events: int
+    """To be read."""
+    resumed: bool
+    holder: str | None
+    """Who rebuilds it now."""
+
+
+@dataclass(slots=True)
+class _State:
+    """How far a rebuild is; saved after each chunk."""
+
+    source: str
+    target: str
+    positions: dict[Key, Position] = field(default_factory=dict)
+    began: dict[Key, Position] = field(default_factory=dict)
+    """The end of the log when the rebuild began: from there on the old index may lack events."""
+    done: bool = False
+
+    def to_json(self) -> JsonObject:
+        return {
+            "kind": "rebuild",
+            "source": self.source,
+            "target": self.target,
+            "positions": positions_to_json(self.positions),
+            "began": positions_to_json(self.began),
+            "done": self.done,
+        }
+
+
+class Rebuild:
+    """Rebuilds one read model; `owner` names this process to others."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        name: str,
+        *,
+        owner: str,
+        clock: Clock,
+        replicas: int = 0,
+        progress: Progress = lambda *_: None,
+    ) -> None:
+        self._backend = backend
+        self._name = name
+        self._clock = clock
+        self._replicas = replicas
+        self._progress = progress
+        self._lock = Lock(backend, clock, name, owner)
+        self._checkpoints = Checkpoints(backend)
+        self._reader = CatchUp(backend, partitions(*sources(name)))
+        self._models = {name, indices.JOB_EVENTS} if name in _FOLLOW_RUNS else {name}
+
+    async def plan(self) -> Plan:
+        """What `run` would do; changes nothing."""
+        state, resumed = await self._state()
+        mark = await self._reader.watermark()
+        current, holder = await self._current(), await self._lock.holder()
+        return Plan(self._name, current, state.target, mark.count(state.positions), resumed, holder)
+
+    async def run(self) -> Verified:
+        """Rebuild, or finish a rebuild that was interrupted, and verify the result.
+
+        Raises:
+            Held: somebody else rebuilds this read model.
+        """
+        async with self._lock.held():
+            state = await self._begin()
+            if await self._current() != state.target:
+                await self._follow(state, state.target)
+                await self._swap(state.source, state.target)
+            await self._close(state, state.target)
+            return await self._verified()
+
+    async def rollback(self) -> Verified:
+        """Bring the index before the last rebuild up to date and give it the alias again.
+
+        Raises:
+            StoreError: there is no such index any more.
+        """
+        async with self._lock.held():
+            state, _ = await self._state(open_only=False)
+            current = await self._current()
+            if not state.source or await self._backend.describe(state.source) is None:
+                raise StoreError(f"there is no earlier index of {self._name} to go back to")
+            if current == state.source:
+                raise StoreError(f"{self._name} already is {current}")
+            state.positions = dict(state.began)
+            await self._follow(state, state.source)
+            await self._swap(current, state.source)
+            await self._close(state, state.source)
+            return await self._verified()
+
+    async def drop_old(self) -> list[str]:
+        """Remove every index of this read model but the one in use; their names.
+
+        Raises:
+            StoreError: a rebuild is under way.
+        """
+        async with self._lock.held():
+            current = await self._current()
+            state, resumed = await self._state()
+            if resumed:
+                raise StoreError(f"the rebuild into {state.target} is not finished; run it again first")
+            old = [index for index in await self._versions() if index != current]
+            for index in old:
+                await self._backend.drop_index(index)
+            return old
+
+    async def _current(self) -> str:
+        current = await self._backend.resolve(self._name)
+        if current is None:
+            raise StoreError(f"there is no read model {self._name}")
+        return current
+
+    async def _versions(self) -> list[str]:
+        versions = re.compile(re.escape(f"rm-{self._name}-v") + r"\d{4}")
+        found = await self._backend.names(f"rm-{self._name}-v*")
+        return [index for index in found if versions.fullmatch(index)]
+
+    async def _state(self, *, open_only: bool = True) -> tuple[_State, bool]:
+        """The rebuild that was interrupted, or a new one; whether it is the former."""
+        current = await self._current()
+        saved = await self._checkpoints.load(self._key)
+        if saved and (not open_only or await self._is_open(saved)):
+            state = _State(
+                str(saved["source"]),
+                str(saved["target"]),
+                positions_from_json(saved),
+                positions_from_json(saved, "began"),
+                done=bool(saved["done"]),
+            )
+            return state, True
+        newest = max(indices.version_of(index) for index in await self._versions())
+        source = current if open_only else ""
+        return _State(source, indices.physical(self._name, newest + 1)), False
+
+    async def _is_open(self, saved: JsonObject) -> bool:
+        """Whether it is not finished and was begun by these folds."""
+        target = await self._backend.describe(str(saved["target"])) or {}
+        version = mappings.fold_version(target.get("mappings"))
+        return not saved["done"] and version in {None, mappings.FOLD_VERSION}
+
+    async def _begin(self) -> _State:
+        """Save what is begun before its index exists: a crash in between leaves no index without a record."""
+        state, resumed = await self._state()
+        if not resumed:
+            state.began = (await self._reader.watermark()).positions
+            await self._save(state)
+        definition = read_model_definition(self._name, self._replicas)
+        bare = {part: value for part, value in definition.items() if part != "aliases"}
+        if await self._backend.create_index(state.target, bare):
+            state.positions = {}
+        await self._backend.settle()
+        return state
+
+    async def _follow(self, state: _State, index: str) -> None:
+        """Fold the log into an index until less than a second of it is left."""
+        while True:
+            started = self._clock.monotonic()
+            await self._pass(state, index, await self._reader.watermark(), "replay")
+            if self._clock.monotonic() - started < LAG_SECONDS:
+                return
+
+    async def _swap(self, source: str, target: str) -> None:
+        """Readers go from one complete index to another: what was folded is searchable before."""
+        await self._backend.refresh([target])
+        await self._backend.move_alias(self._name, source, target)
+
+    async def _close(self, state: _State, index: str) -> None:
+        await self._pass(state, index, await self._reader.watermark(), "closing pass")
+        state.done = True
+        await self._save(state)
+
+    async def _pass(self, state: _State, index: str, until: Watermark, step: str) -> None:
+        folded = self._read_models(index)
+        total, done, events = until.count(state.positions), 0, list[Event]()
+        read = dict(state.positions)
+        async for batch in self._reader.read(state.positions, until):
+            events += batch.events()
+            read[batch.key] = batch.position
+            done += len(batch.found)
+            if len(events) >= CHUNK_EVENTS:
+                await self._fold(folded, events, state, read)
+                events.clear()
+                self._progress(step, done, total)
+        await self._fold(folded, events, state, until.positions)
+        self._progress(step, total, total)
+
+    async def _fold(
+        self, folded: ReadModels, events: Sequence[Event], state: _State, read: dict[Key, Position]
+    ) -> None:
+        await self._lock.keep()
+        await folded.refold(events, self._models)
+        state.positions = dict(read)
+        await self._save(state)
+
+    def _read_models(self, index: str) -> ReadModels:
+        jitter = random.Random(index).random  # noqa: S311 - spreads retries, protects nothing
+        pinned = {self._name: index}
+        return ReadModels(
+            self._backend, clock=self._clock, replicas=self._replicas, jitter=jitter, pinned=pinned
+        )
+
+    async def _verified(self) -> Verified:
+        names = [self._name]
+        [verified] = await verify(self._backend, names, clock=self._clock, progress=self._progress)
+        return verified
+
+    async def _save(self, state: _State) -> None:
+        await self._checkpoints.save(self._key, state.to_json())
+
+    @property
+    def _key(self) -> str:
+        return f"rebuild|{self._name}"

@@ -1,0 +1,170 @@
+"""Read models against an independent fold of the log, also while services write.
+
+Finds whatever differs from what the stored events say. Cannot find what is wrong with the events themselves:
+that is the audit's part. A document that only lags is looked at again and is no difference.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from dwh_contracts.canonical import JsonObject
+from dwh_contracts.clock import Clock
+
+from dwh_eventstore import indices
+from dwh_eventstore.backend import Backend, Found
+from dwh_eventstore.errors import StoreUnavailable
+from dwh_eventstore.folds.runs import overflowed
+from dwh_eventstore.replay.projection import Projection, sources
+from dwh_eventstore.replay.watermark import CatchUp, Key, Position, partitions
+
+Progress = Callable[[str, int, int], None]
+"""Step, done, total."""
+
+_LOOKS = 10
+_PAUSE_SECONDS = 1.0
+_AT_ONCE = 500
+_SUM_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A document that is not as the log says."""
+
+    id: str
+    kind: Literal["missing", "extra", "differs"]
+    fields: tuple[str, ...] = ()
+    """Which fields differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found in one read model."""
+
+    name: str
+    documents: int
+    """In the read model."""
+    checksum: str
+    """Over all its documents, whatever their order."""
+    differences: tuple[Difference, ...]
+
+
+async def verify(
+    backend: Backend, names: Sequence[str] | None, *, clock: Clock, progress: Progress = lambda *_: None
+) -> list[Verified]:
+    """Compare these read models (all when None) with a fold of the whole log."""
+    check = _Check(backend, names, clock, progress)
+    await check.fold()
+    wanted = names or sorted({*await read_model_names(backend), *check.projection.models})
+    return [await check.compare(name) for name in wanted]
+
+
+async def read_model_names(backend: Backend) -> list[str]:
+    """Read models that have an index behind their alias."""
+    named = {index.removeprefix("rm-").rsplit("-v", 1)[0] for index in await backend.names("rm-*")}
+    return [name for name in sorted(named) if await backend.resolve(name) is not None]
+
+
+class _Check:
+    """One verification: the fold, kept up to date, and what does not agree with it."""
+
+    def __init__(
+        self, backend: Backend, names: Sequence[str] | None, clock: Clock, progress: Progress
+    ) -> None:
+        families = {family for name in names for family in sources(name)} if names else indices.FAMILIES
+        self.projection = Projection(names)
+        self._backend = backend
+        self._reader = CatchUp(backend, partitions(*sorted(families)))
+        self._clock = clock
+        self._progress = progress
+        self._positions: dict[Key, Position] = {}
+
+    async def fold(self) -> None:
+        """Bring the fold up to now."""
+        mark = await self._reader.watermark()
+        total, done = mark.count(self._positions), 0
+        async for batch in self._reader.read(self._positions, mark):
+            self.projection.fold(batch.events())
+            done += len(batch.found)
+            self._progress("fold", done, total)
+        self._positions = mark.positions
+
+    async def compare(self, name: str) -> Verified:
+        """Compare all documents, then look again at those that differ."""
+        count, checksum, seen, suspects = 0, 0, set[str](), list[str]()
+        total = len(self.projection.ids(name))
+        async for page in self._documents(name):
+            for found in page:
+                count += 1
+                checksum += _sum(found.body)
+                seen.add(found.id)
+                if self._difference(name, found.id, found.body):
+                    suspects.append(found.id)
+            self._progress(f"compare {name}", count, max(total, count))
+        suspects += [document for document in self.projection.ids(name) if document not in seen]
+        differences = await self._look_again(name, suspects)
+        text = (checksum % (1 << 8 * _SUM_BYTES)).to_bytes(_SUM_BYTES, "big").hex()
+        return Verified(name, count, text, tuple(differences))
+
+    async def _look_again(self, name: str, suspects: Sequence[str]) -> list[Difference]:
+        """What still differs after some seconds: events on their way into the read model have come."""
+        found: list[Difference] = []
+        for look in range(_LOOKS):
+            if look:
+                await self._clock.sleep(_PAUSE_SECONDS)
+            found = [each for each in await self._differences(name, suspects) if each is not None]
+            suspects = [each.id for each in found]
+            if not found:
+                break
+            await self.fold()
+        return found
+
+    async def _differences(self, name: str, suspects: Sequence[str]) -> list[Difference | None]:
+        found: list[Found | None] = []
+        for start in range(0, len(suspects), _AT_ONCE):
+            ids = suspects[start : start + _AT_ONCE]
+            found += await self._backend.read([(name, document) for document in ids])
+        return [
+            self._difference(name, document, stored.body if stored else None)
+            for document, stored in zip(suspects, found, strict=True)
+        ]
+
+    async def _documents(self, name: str) -> AsyncIterator[list[Found]]:
+        index = await self._backend.resolve(name)
+        if index is None:
+            if name in indices.FIXED_READ_MODELS:
+                raise StoreUnavailable(f"the read model {name} does not exist; run `dwh bootstrap`")
+            return
+        shards = await self._backend.shards([index])
+        await self._backend.refresh([index])
+        for shard in shards:
+            async for page in self._backend.scan(shard, -1):
+                yield page
+
+    def _difference(self, name: str, document: str, stored: JsonObject | None) -> Difference | None:
+        wanted = self.projection.document(name, document)
+        if stored == wanted:
+            return None
+        if wanted is None:
+            return Difference(document, "extra")
+        if stored is None:
+            return Difference(document, "missing")
+        if stored.get("payload_overflow") is True:
+            wanted = overflowed(wanted)
+        fields = _differing(stored, wanted)
+        return Difference(document, "differs", tuple(fields)) if fields else None
+
+
+def _differing(stored: JsonObject, wanted: JsonObject) -> Collection[str]:
+    return sorted(
+        name
+        for name in {*stored, *wanted}
+        if (name in stored) != (name in wanted) or stored.get(name) != wanted.get(name)
+    )
+
+
+def _sum(body: JsonObject) -> int:
+    digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=_SUM_BYTES)
+    return int.from_bytes(digest.digest(), "big")

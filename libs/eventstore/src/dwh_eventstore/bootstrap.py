@@ -16,7 +16,14 @@ from dwh_eventstore.backend import Backend
 from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.settings import StoreSettings
 
-NEVER_CREATED_BY_A_WRITE = ("events-*", "rm-*", "projection-*", indices.EFFECTS, indices.DECISIONS)
+NEVER_CREATED_BY_A_WRITE = (
+    "events-*",
+    "rm-*",
+    "projection-*",
+    indices.EFFECTS,
+    indices.DECISIONS,
+    indices.DIGESTS,
+)
 CLOSED_AFTER = timedelta(days=45)
 
 

@@ -13,7 +13,7 @@ from dwh_eventstore.testing.store_suite import job_of
 from dwh_local.opensearch import Node
 
 pytestmark = pytest.mark.integration
-EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1"
+EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1,event-digests-v1"
 
 
 @pytest.fixture

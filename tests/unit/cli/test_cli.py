@@ -175,3 +175,20 @@ def test_without_the_local_system_one_line_says_so(arguments, variables):
 def test_without_the_local_system_every_other_verb_is_there():
     answers = [without_local(verb, "--help") for verb in VERBS if verb != "local"]
     assert [answer.returncode for answer in answers] == [0] * len(answers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "text"),
+    [
+        (["store", "audit"], {}, 2, "DWH_AUDIT_KEY is not set"),
+        (["store", "audit"], {"DWH_AUDIT_KEY": "hush"}, 2, "64 hex digits"),
+        (["store", "audit", "--since", "once"], {"DWH_AUDIT_KEY": "0" * 64}, 2, "--since"),
+        (["store", "audit"], {"DWH_AUDIT_KEY": "0" * 64}, 3, "http://127.0.0.1:9"),
+        (["quarantine", "list"], {}, 3, "http://127.0.0.1:9"),
+        (["quarantine", "replay"], {}, 2, "Missing argument"),
+    ],
+)
+def test_the_verbs_of_the_log_say_what_is_missing(arguments, variables, code, text):
+    answer = dwh(*arguments, **variables)
+    assert (answer.returncode, "hush" in answer.stderr, "Traceback" in answer.stderr) == (code, False, False)
+    assert text in " ".join(answer.stderr.split())

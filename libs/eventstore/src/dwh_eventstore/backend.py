@@ -202,6 +202,10 @@ class Backend(Protocol):
         """Return when every index that was created can be read and written."""
         ...
 
+    async def version(self) -> str:
+        """Version of the engine, as it says."""
+        ...
+
     async def ping(self) -> None:
         """Return if the engine answers."""
         ...

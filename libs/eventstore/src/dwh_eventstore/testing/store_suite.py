@@ -23,14 +23,10 @@ from dwh_eventstore.log import Appended
 from dwh_eventstore.quarantine import raw_bytes
 from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import START, RunFacts
+from dwh_eventstore.testing.race_suite import RaceSuite, job_of
 
 
-def job_of(store: Store, job_run_id: str = "run-1", attempt: int = 1) -> RunFacts:
-    """A run of a job that no other test's store knows."""
-    return RunFacts(f"job_{store.environment}", job_run_id, attempt, store.environment)
-
-
-class StoreSuite:
+class StoreSuite(RaceSuite):
     """Inherit and give fixtures: `clock` (manual, at START) and a bootstrapped, empty `store` over it."""
 
     async def test_a_redelivered_event_is_stored_once(self, store: Store) -> None:

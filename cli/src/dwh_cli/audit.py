@@ -16,19 +16,12 @@ from dwh_cli.connect import load_environment, secret
 from dwh_cli.exits import No, NoServer, Usage
 from dwh_cli.store import opened_store, wait_for
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="The log and its read models.")
 LIMITS = (
     "not detectable: what was forged before it was sealed, what a holder of the key forges, "
     "and the recorder's own fields"
 )
 
 
-@app.callback()
-def store() -> None:
-    """The log and its read models."""
-
-
-@app.command()
 def audit(
     *,
     since: Annotated[str | None, typer.Option(help="Only what was sealed since this RFC 3339 time.")] = None,

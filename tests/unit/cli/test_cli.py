@@ -63,6 +63,10 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
             {"DWH_OPENSEARCH_AUTH": "basic", "DWH_OPENSEARCH_PASSWORD_FILE": "no-such-secret"},
             "DWH_OPENSEARCH_PASSWORD_FILE: no-such-secret: No such file",
         ),
+        (["runs", "show", "j", "r", "--as-of", "noon"], {}, "--as-of"),
+        (["store", "export", "somewhere"], {}, "somewhere: a folder is named as file:///"),
+        (["store", "import", "http://x/y"], {}, "http://x/y: a folder is named as file:///"),
+        (["store", "rebuild", "job-events", "--dry-run", "--rollback"], {}, "exclude each other"),
         (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
         (["local", "up", "--port", "postgres=1"], {}, "postgres"),
         (
@@ -103,7 +107,15 @@ def test_emit_of_a_missing_file_names_it():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"], ["selftest"]],
+    [
+        ["runs", "list"],
+        ["store", "verify"],
+        ["store", "rebuild", "job-events"],
+        ["trace", "r-1"],
+        ["approvals", "list"],
+        ["bootstrap", "--check"],
+        ["selftest"],
+    ],
 )
 def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
     answer = dwh(*arguments)

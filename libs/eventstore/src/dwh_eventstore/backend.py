@@ -108,7 +108,7 @@ class Shard:
     number: int
     checkpoint: int
     document_bytes: int = 0
-    """Average size on disk."""
+    """Size on disk by the number of writes."""
 
 
 class Backend(Protocol):

@@ -32,11 +32,11 @@ ALIASES = {"index_patterns": ["*"], "allowed_actions": ["indices:admin/aliases/g
 SWEEP = ["indices:monitor/stats", "indices:admin/refresh*"]
 """What reading the whole log takes beside reading it: how far each shard is, and making that visible."""
 
-READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1", "projection-*"]
+READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1", "projection-*", "event-digests-v1"]
 SHARED = ["events-effect-v1-*", "events-late-v1", "events-quarantine-v1", "effects-v1", "rm-*"]
 """What every service writes: facts of its own, claims, refused messages, read models."""
 OWN = {
-    "indexer": ["events-job-v1-*", "projection-checkpoints"],
+    "indexer": ["events-job-v1-*", "projection-checkpoints", "event-digests-v1"],
     "alerts": [],
     "orchestrator": [],
     "approvals": ["events-approval-v1-*", "decisions-v1"],

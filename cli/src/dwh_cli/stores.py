@@ -1,5 +1,6 @@
 """`dwh bootstrap`, `dwh runs`, `dwh trace`, `dwh why`: what the store and its read models say."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -60,16 +61,28 @@ def list_runs(
 
 
 @runs.command("show")
-def show_run(job: str, run_id: str, *, as_json: AsJson = False) -> None:
-    """One run: its newest attempt, as the read model has it."""
+def show_run(
+    job: str,
+    run_id: str,
+    *,
+    as_of: Annotated[
+        str | None, typer.Option(help="As it was known at this RFC 3339 time, folded from the log.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One run: its newest attempt, as the read model has it or as it was known at some time."""
+    moment = _moment(as_of, "--as-of")
 
     async def read() -> dict[str, Any] | None:
         async with opened_store() as store:
+            if moment is not None:
+                return await views.show_run_as_of(store, job, run_id, moment)
             return await views.show_run(store, job, run_id)
 
     document = wait_for(read)
     if document is None:
-        raise No(f"no run {run_id} of {job} is stored")
+        when = f" before {as_of}" if as_of else ""
+        raise No(f"no run {run_id} of {job} is stored{when}")
     if as_json:
         show.as_json(document)
     else:
@@ -131,12 +144,15 @@ def why(
 
 
 def _time(text: str | None) -> str | None:
-    if text is None:
-        return None
+    moment = _moment(text, "--since")
+    return None if moment is None else format_time(moment)
+
+
+def _moment(text: str | None, option: str) -> datetime | None:
     try:
-        return format_time(parse_time(text))
+        return None if text is None else parse_time(text)
     except ValueError as error:
-        raise Usage(f"--since: {error}") from None
+        raise Usage(f"{option}: {error}") from None
 
 
 def _row(run: dict[str, Any]) -> list[object]:

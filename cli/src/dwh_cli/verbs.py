@@ -16,6 +16,8 @@ VERBS = {
     "runs": ("dwh_cli.stores:runs", "Runs, from the read models."),
     "trace": ("dwh_cli.stores:trace", "Everything that followed from a run, as a tree with times."),
     "why": ("dwh_cli.stores:why", "Why a DAG did or did not start for a run."),
+    "store": ("dwh_cli.event_store:app", "Rebuild, verify, audit, export and import what is stored."),
+    "quarantine": ("dwh_cli.quarantine:app", "Refused messages: look, replay, discard."),
     "approvals": ("dwh_cli.approvals:app", "Decide on RED runs."),
     "selftest": ("dwh_cli.selftest:selftest", "Publish an event of a test job and wait until it is stored."),
 }

@@ -9,11 +9,11 @@ from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.testing import BackendSuite, RunFacts, StoreSuite
 from dwh_eventstore.testing.backend_suite import make_indices
 from dwh_eventstore.testing.events import START
-from dwh_eventstore.testing.store_suite import job_of
+from dwh_eventstore.testing.race_suite import job_of
 from dwh_local.opensearch import Node
 
 pytestmark = pytest.mark.integration
-EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1"
+EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1,event-digests-v1"
 
 
 @pytest.fixture
@@ -126,6 +126,17 @@ class TestStoreOverOpenSearch(StoreSuite):
         await empty.create_index("events-late-v1", {"settings": {"index.number_of_replicas": 0}})
         problems = await bootstrap(settings, clock=clock)
         assert "index events-late-v1: index.append_only.enabled is None, not True" in problems
+
+    async def test_with_refresh_disabled_events_are_stored_once_and_claims_have_one_owner(
+        self, broken: Store, empty: OpenSearchBackend
+    ) -> None:
+        for index in ("events-job-v1-2026-11", "effects-v1", "rm-job-events-v0001"):
+            await empty._ask("PUT", f"/{index}/_settings", {"index.refresh_interval": "-1"})
+        event = RunFacts().completed()
+        outcomes = [(await broken.record([event]))[0] for _ in range(2)]
+        claims = [await broken.claims.acquire("trigger|1", owner=owner, lease_seconds=30) for owner in "ab"]
+        assert [outcome.value for outcome in outcomes] == ["stored", "duplicate"]
+        assert [claim.state.value for claim in claims] == ["acquired", "held"]
 
     async def test_numbers_of_a_payload_are_found_as_doubles(self, store: Store) -> None:
         first, second = job_of(store), job_of(store, "run-2")

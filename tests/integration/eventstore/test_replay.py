@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 from dwh_eventstore import Store, StoreSettings, bootstrap, open_store
 from dwh_eventstore.opensearch import OpenSearchBackend
-from dwh_eventstore.testing import HastyClock, ReadingSuite, ReplaySuite
+from dwh_eventstore.testing import ArchiveSuite, HastyClock, ReadingSuite, ReplaySuite, TimeSuite
 from dwh_eventstore.testing.events import START
 from dwh_local.opensearch import Node
 
@@ -44,4 +44,12 @@ class TestReadingOpenSearch(ReadingSuite):
 
 
 class TestReplayOverOpenSearch(ReplaySuite):
+    pass
+
+
+class TestArchiveOverOpenSearch(ArchiveSuite):
+    pass
+
+
+class TestTimeOverOpenSearch(TimeSuite):
     pass

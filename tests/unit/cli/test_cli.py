@@ -65,6 +65,10 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
             {"DWH_OPENSEARCH_AUTH": "basic", "DWH_OPENSEARCH_PASSWORD_FILE": "no-such-secret"},
             "DWH_OPENSEARCH_PASSWORD_FILE: no-such-secret: No such file",
         ),
+        (["runs", "show", "j", "r", "--as-of", "noon"], {}, "--as-of"),
+        (["store", "export", "somewhere"], {}, "somewhere: a folder is named as file:///"),
+        (["store", "import", "http://x/y"], {}, "http://x/y: a folder is named as file:///"),
+        (["store", "rebuild", "job-events", "--dry-run", "--rollback"], {}, "exclude each other"),
         (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
         (["local", "up", "--port", "postgres=1"], {}, "postgres"),
         (
@@ -105,7 +109,15 @@ def test_emit_of_a_missing_file_names_it():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["runs", "list"], ["trace", "r-1"], ["approvals", "list"], ["bootstrap", "--check"], ["selftest"]],
+    [
+        ["runs", "list"],
+        ["store", "verify"],
+        ["store", "rebuild", "job-events"],
+        ["trace", "r-1"],
+        ["approvals", "list"],
+        ["bootstrap", "--check"],
+        ["selftest"],
+    ],
 )
 def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
     answer = dwh(*arguments)
@@ -189,3 +201,20 @@ def test_without_the_local_system_one_line_says_so(arguments, variables):
 def test_without_the_local_system_every_other_verb_is_there():
     answers = [without_local(verb, "--help") for verb in VERBS if verb != "local"]
     assert [answer.returncode for answer in answers] == [0] * len(answers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "text"),
+    [
+        (["store", "audit"], {}, 2, "DWH_AUDIT_KEY is not set"),
+        (["store", "audit"], {"DWH_AUDIT_KEY": "hush"}, 2, "64 hex digits"),
+        (["store", "audit", "--since", "once"], {"DWH_AUDIT_KEY": "0" * 64}, 2, "--since"),
+        (["store", "audit"], {"DWH_AUDIT_KEY": "0" * 64}, 3, "http://127.0.0.1:9"),
+        (["quarantine", "list"], {}, 3, "http://127.0.0.1:9"),
+        (["quarantine", "replay"], {}, 2, "Missing argument"),
+    ],
+)
+def test_the_verbs_of_the_log_say_what_is_missing(arguments, variables, code, text):
+    answer = dwh(*arguments, **variables)
+    assert (answer.returncode, "hush" in answer.stderr, "Traceback" in answer.stderr) == (code, False, False)
+    assert text in " ".join(answer.stderr.split())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 from dwh_eventstore import MemoryBackend, Store, memory_store
 from dwh_eventstore.backend import Found, Write, Written
-from dwh_eventstore.testing import HastyClock, ReadingSuite, ReplaySuite
+from dwh_eventstore.testing import ArchiveSuite, HastyClock, ReadingSuite, ReplaySuite, TimeSuite
 from dwh_eventstore.testing.events import START
 
 
@@ -39,4 +39,12 @@ class TestReadingMemory(ReadingSuite):
 
 
 class TestReplayOverMemory(ReplaySuite):
+    pass
+
+
+class TestArchiveOverMemory(ArchiveSuite):
+    pass
+
+
+class TestTimeOverMemory(TimeSuite):
     pass

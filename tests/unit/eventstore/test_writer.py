@@ -152,3 +152,21 @@ async def test_a_request_that_fails_leaves_the_window_free_for_the_next() -> Non
             await writer.write(creates(1))
     engine.rule = lambda _engine, _ids: None
     assert fates(await writer.write(creates(1))) == [Fate.WRITTEN]
+
+
+async def test_a_mixed_answer_of_201_409_400_and_429_gives_each_item_its_own_fate() -> None:
+    def refuses_one(engine: Engine, ids: list[str]) -> Answer | None:
+        answer = engine.store(ids, 3) if len(engine.requests) == 1 else None
+        if answer is None:
+            return None
+        fates = [
+            Written(Fate.REFUSED) if each == "d1" else item
+            for each, item in zip(ids, answer.items, strict=True)
+        ]
+        return Answer(200, fates)
+
+    engine = Engine(refuses_one)
+    engine.stored = ["d2"]
+    written = fates(await engine.writer().write(creates(4)))
+    assert written == [Fate.WRITTEN, Fate.REFUSED, Fate.CONFLICT, Fate.WRITTEN]
+    assert engine.requests == [4, 1]

@@ -1,13 +1,15 @@
 import json
 
 import pytest
-from dwh_contracts.clock import SystemClock
+from dwh_contracts.clock import ManualClock, SystemClock
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_eventstore import StoreUnavailable, memory_store
-from dwh_indexer.effects import Indexing
+from dwh_eventstore.replay import Sweep
+from dwh_indexer.effects import Indexing, Repair
+from dwh_indexer.metrics import SWEEP_REPAIRED
 from dwh_runtime.intake import Origin, Received
 from dwh_runtime.metrics import STORE_APPEND
 from dwh_runtime.outcomes import Duplicate, Poison
@@ -124,3 +126,20 @@ async def test_a_batch_that_the_store_did_not_take_counts_as_failed_event_by_eve
     with pytest.raises(StoreUnavailable):
         await indexing.index(received(an_event(job_run_id="run-1"), an_event(job_run_id="run-2")))
     assert failed_appends() - before == 2
+
+
+async def test_what_died_before_its_fold_is_repaired_after_ten_minutes_and_counted():
+    clock = ManualClock(SystemClock().now())
+    store = memory_store(environment="local", clock=clock)
+    event = an_event()
+    with pytest.raises(Died):
+        await Indexing(store.events, DyingFolds(), clock).index(received(event))
+    repair = Repair(Sweep(store.backend, store.read_models, clock))
+    before = SWEEP_REPAIRED.labels("indexer")._value.get()
+    for _ in range(3):
+        await repair.tick()
+        clock.advance(600)
+    assert (
+        SWEEP_REPAIRED.labels("indexer")._value.get() - before == 4
+    )  # the run in two indices, its two lines
+    assert await store.read_models.get("job-events", event.event_id) is not None

@@ -87,7 +87,9 @@ class NotificationFact(Fact):
 class OperatorFact(Fact):
     """What an operator ordered."""
 
-    event_type: Literal["incident_command", "silence_created", "silence_ended"]
+    event_type: Literal[
+        "incident_command", "silence_created", "silence_ended", "quarantine_replayed", "quarantine_discarded"
+    ]
     author: str
     reason: str | None = None
 
@@ -119,6 +121,8 @@ EFFECT_EVENTS: dict[str, type[Fact]] = {
     "incident_command": OperatorFact,
     "silence_created": OperatorFact,
     "silence_ended": OperatorFact,
+    "quarantine_replayed": OperatorFact,
+    "quarantine_discarded": OperatorFact,
     "queue_depth": SystemFact,
     "config_accepted": SystemFact,
     "config_rejected": SystemFact,

@@ -7,7 +7,7 @@ from dwh_eventstore.errors import AppendRejected, StoreDenied, StoreError, Store
 from dwh_eventstore.leases import Lease, Leases
 from dwh_eventstore.log import Appended, Entry, EventLog, Origin
 from dwh_eventstore.memory import MemoryBackend
-from dwh_eventstore.quarantine import Quarantine
+from dwh_eventstore.quarantine import Quarantine, raw_bytes
 from dwh_eventstore.read_models import Page, ReadModels
 from dwh_eventstore.settings import StoreSettings
 from dwh_eventstore.store import Store, memory_store, open_store
@@ -37,4 +37,5 @@ __all__ = [
     "bootstrap",
     "memory_store",
     "open_store",
+    "raw_bytes",
 ]

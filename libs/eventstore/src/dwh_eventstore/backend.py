@@ -108,7 +108,7 @@ class Shard:
     number: int
     checkpoint: int
     document_bytes: int = 0
-    """Average size on disk."""
+    """Size on disk by the number of writes."""
 
 
 class Backend(Protocol):
@@ -200,6 +200,10 @@ class Backend(Protocol):
 
     async def settle(self) -> None:
         """Return when every index that was created can be read and written."""
+        ...
+
+    async def version(self) -> str:
+        """Version of the engine, as it says."""
         ...
 
     async def ping(self) -> None:

@@ -3,6 +3,7 @@
 Run once at installation and then daily: it makes coming months and closes old ones.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,10 +14,19 @@ from dwh_contracts.clock import Clock, SystemClock
 
 from dwh_eventstore import definitions, indices
 from dwh_eventstore.backend import Backend
+from dwh_eventstore.errors import StoreError
 from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.settings import StoreSettings
 
-NEVER_CREATED_BY_A_WRITE = ("events-*", "rm-*", "projection-*", indices.EFFECTS, indices.DECISIONS)
+NEVER_CREATED_BY_A_WRITE = (
+    "events-*",
+    "rm-*",
+    "projection-*",
+    indices.EFFECTS,
+    indices.DECISIONS,
+    indices.DIGESTS,
+)
+OLDEST_ENGINE = (2, 19)
 CLOSED_AFTER = timedelta(days=45)
 
 
@@ -35,7 +45,12 @@ async def bootstrap(settings: StoreSettings, *, check: bool = False, clock: Cloc
 async def bootstrap_backend(
     backend: Backend, *, replicas: int, now: datetime, check: bool = False
 ) -> list[str]:
-    """`bootstrap` over an open backend."""
+    """`bootstrap` over an open backend.
+
+    Raises:
+        StoreError: the engine is too old for what the store rests on.
+    """
+    await _refuse_old(backend)
     found = [
         *await _auto_create(backend, check=check),
         *await _templates(backend, replicas, check=check),
@@ -53,6 +68,16 @@ async def _backend(settings: StoreSettings) -> AsyncIterator[Backend]:
         yield backend
     finally:
         await backend.close()
+
+
+async def _refuse_old(backend: Backend) -> None:
+    version = await backend.version()
+    numbers = re.match(r"(\d+)\.(\d+)[^ ]*$", version)
+    if numbers is None or tuple(map(int, numbers.groups())) < OLDEST_ENGINE:
+        raise StoreError(
+            f"OpenSearch {version} cannot hold the event store: it needs 2.19 or later, "
+            "where the engine itself refuses to change or delete what is in an append-only index"
+        )
 
 
 async def _auto_create(backend: Backend, *, check: bool) -> list[str]:

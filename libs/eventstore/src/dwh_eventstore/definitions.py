@@ -42,6 +42,12 @@ def documents_definition(replicas: int) -> JsonObject:
     return {"settings": _settings(replicas), "mappings": mappings.documents()}
 
 
+def digests_definition(replicas: int) -> JsonObject:
+    """`event-digests-v1`, append-only as the log is."""
+    settings = _settings(replicas, **{"append_only.enabled": True})
+    return {"settings": settings, "mappings": mappings.digests()}
+
+
 def quarantine_definition(replicas: int) -> JsonObject:
     """`events-quarantine-v1`; not append-only, its state changes by compare-and-set."""
     return {"settings": _settings(replicas), "mappings": mappings.quarantine()}
@@ -60,6 +66,7 @@ def fixed_indices(replicas: int) -> dict[str, JsonObject]:
     }
     return {
         indices.LATE: late_definition(replicas),
+        indices.DIGESTS: digests_definition(replicas),
         indices.QUARANTINE: quarantine_definition(replicas),
         indices.EFFECTS: documents_definition(replicas),
         indices.DECISIONS: documents_definition(replicas),

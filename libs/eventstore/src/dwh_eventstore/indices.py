@@ -13,6 +13,7 @@ LATE = "events-late-v1"
 QUARANTINE = "events-quarantine-v1"
 EFFECTS = "effects-v1"
 DECISIONS = "decisions-v1"
+DIGESTS = "event-digests-v1"
 REGISTRY = "projection-registry"
 CHECKPOINTS = "projection-checkpoints"
 

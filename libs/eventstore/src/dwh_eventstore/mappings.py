@@ -56,6 +56,12 @@ _DOCUMENT: JsonObject = {
     **_fields(DATE, "created_at", "until", "due_at", "deadline", "opened_at", "expires_at", "done_at"),
     **_fields({"type": "integer"}, "attempt"),
 }
+_DIGEST: JsonObject = {
+    **_fields(KEYWORD, "kind", "partition", "uuid", "sha256", "previous", "hash", "signature"),
+    **_fields(LONG, "sequence", "after", "upto", "count"),
+    **_fields(DATE, "sealed_at"),
+    "events": OPAQUE,
+}
 _QUARANTINE: JsonObject = {
     **_fields(KEYWORD, "quarantine_id", "service", "topic", "reason", "state"),
     **_fields(DATE, "timestamp"),
@@ -208,6 +214,11 @@ def events(family: str) -> JsonObject:
 def documents() -> JsonObject:
     """Mapping of `effects-v1` and `decisions-v1`."""
     return {"dynamic": False, "properties": _DOCUMENT}
+
+
+def digests() -> JsonObject:
+    """Mapping of `event-digests-v1`."""
+    return {"dynamic": False, "properties": _DIGEST}
 
 
 def quarantine() -> JsonObject:

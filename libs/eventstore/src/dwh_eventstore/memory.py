@@ -55,7 +55,8 @@ class _Index:
 class MemoryBackend:
     """One engine in one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = "3.8.0") -> None:
+        self._version = version
         self._indices: dict[str, _Index] = {}
         self._templates: dict[str, JsonObject] = {}
         self._forbidden: list[str] = []
@@ -215,6 +216,10 @@ class MemoryBackend:
 
     async def settle(self) -> None:
         """See `Backend`."""
+
+    async def version(self) -> str:
+        """See `Backend`."""
+        return self._version
 
     async def ping(self) -> None:
         """See `Backend`."""

@@ -223,6 +223,15 @@ class OpenSearchBackend:
         params = {"wait_for_status": "yellow", "timeout": f"{int(self._timeout)}s"}
         await self._ask("GET", "/_cluster/health", params=params)
 
+    async def version(self) -> str:
+        """See `Backend`."""
+        told = (await self._ask("GET", "/"))["version"]
+        return (
+            str(told["number"])
+            if told.get("distribution") == "opensearch"
+            else f"{told['number']} of another kind"
+        )
+
     async def ping(self) -> None:
         """See `Backend`."""
         await self._ask("GET", "/")

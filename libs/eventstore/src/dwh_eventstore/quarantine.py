@@ -1,5 +1,7 @@
 """Refused messages with their raw bytes and the reason; one record per service and raw bytes."""
 
+import base64
+
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.quarantine import QuarantineRecord
 
@@ -16,8 +18,17 @@ class Quarantine:
         self._documents = Documents(backend, indices.QUARANTINE)
 
     async def put(self, record: QuarantineRecord) -> None:
-        """Keep the record; a redelivery of the same bytes finds it there and changes nothing."""
-        await self._documents.create(record.quarantine_id, record.model_dump(mode="json"))
+        """Keep the record; a redelivery of the same bytes finds it there and changes nothing.
+
+        Bytes that were replayed and are refused again are open again.
+        """
+        body = record.model_dump(mode="json")
+        while not await self._documents.create(record.quarantine_id, body):
+            held = await self._documents.get(record.quarantine_id)
+            if held is not None and held.body.get("state") != "replayed":
+                return
+            if held is not None and await self._documents.replace(held, held.body | _again(body)):
+                return
 
     async def get(self, quarantine_id: str) -> Versioned | None:
         """The record with its version, or None."""
@@ -37,3 +48,14 @@ class Quarantine:
     async def change_state(self, versioned: Versioned, state: str) -> bool:
         """Move a record on (replayed, discarded); False when somebody else did meanwhile."""
         return await self._documents.replace(versioned, versioned.body | {"state": state})
+
+
+def raw_bytes(record: JsonObject) -> bytes:
+    """The message as it was received."""
+    raw = str(record["raw"])
+    return base64.b64decode(raw) if record["raw_encoding"] == "base64" else raw.encode()
+
+
+def _again(body: JsonObject) -> JsonObject:
+    """What a new refusal of the same bytes says; the time stays that of the first receipt."""
+    return {name: body[name] for name in ("reason", "path", "detail", "state")}

@@ -45,7 +45,7 @@ async def _shards(ask: Ask, patterns: Sequence[str]) -> list[Shard]:
     named = ",".join(patterns)
     wanted = "*.settings.index.uuid,*.settings.index.number_of_shards"
     known = await ask("GET", f"/{named}", params={"filter_path": wanted})
-    answer = await ask("GET", f"/{named}/_stats/docs,store", params={"level": "shards"})
+    answer = await ask("GET", f"/{named}/_stats/store", params={"level": "shards"})
     return [
         _shard(answer["indices"], index, settings["settings"]["index"]["uuid"], number)
         for index, settings in sorted(known.items())
@@ -57,8 +57,9 @@ def _shard(stats: Mapping[str, Any], index: str, uuid: str, number: int) -> Shar
     copies = stats.get(index, {}).get("shards", {}).get(str(number), [])
     for copy in copies:
         if copy["routing"]["primary"] and copy["routing"]["state"] in _ACTIVE:
-            size = copy["store"]["size_in_bytes"] // max(copy["docs"]["count"], 1)
-            return Shard(index, uuid, number, copy["seq_no"]["global_checkpoint"], size)
+            checkpoint = copy["seq_no"]["global_checkpoint"]
+            size = copy["store"]["size_in_bytes"] // max(checkpoint + 1, 1)  # documents count after a refresh
+            return Shard(index, uuid, number, checkpoint, size)
     raise StoreUnavailable(f"shard {number} of {index} has no primary that could be read")
 
 

@@ -101,6 +101,10 @@ class Objects(Protocol):
         """Write an object and return its tag."""
         ...
 
+    async def names(self, folder: str) -> list[str]:
+        """Addresses of all objects below a folder, sorted; empty when there is no such folder."""
+        ...
+
 
 class Aws(Protocol):
     """The three ports together; `AwsClients` and `dwh_runtime.testing.MemoryAws` are the two of them."""
@@ -239,6 +243,16 @@ class _S3:
             answer = await self._client.put_object(Bucket=bucket, Key=key, Body=body)
         return str(answer["ETag"])
 
+    async def names(self, folder: str) -> list[str]:
+        bucket, key = _bucket_and_key(folder)
+        prefix = f"{key.rstrip('/')}/" if key else ""
+        found: list[str] = []
+        with _translated(folder):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            async for page in pages:
+                found += [f"s3://{bucket}/{each['Key']}" for each in page.get("Contents", [])]
+        return sorted(found)
+
 
 class LocalFiles:
     """`file://` objects; the tag is the content's SHA-256."""
@@ -267,6 +281,15 @@ class LocalFiles:
         await asyncio.to_thread(write)
         return hashlib.sha256(body).hexdigest()
 
+    async def names(self, folder: str) -> list[str]:
+        """As `Objects.names`; files that are being written are left out."""
+
+        def walk() -> list[str]:
+            found = _path(folder).rglob("*")
+            return sorted(each.as_uri() for each in found if each.is_file() and each.name[0] != ".")
+
+        return await asyncio.to_thread(walk)
+
 
 class _ObjectsByScheme:
     def __init__(self, by_scheme: Mapping[str, Objects]) -> None:
@@ -277,6 +300,9 @@ class _ObjectsByScheme:
 
     async def put(self, uri: str, body: bytes) -> str:
         return await self._of(uri).put(uri, body)
+
+    async def names(self, folder: str) -> list[str]:
+        return await self._of(folder).names(folder)
 
     def _of(self, uri: str) -> Objects:
         scheme = urlsplit(uri).scheme

@@ -1,16 +1,27 @@
 """Composition root: the only file that builds clients."""
 
+from collections.abc import Awaitable, Callable
+
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
+from dwh_eventstore.audit import AuditKey, Sealer
+from dwh_eventstore.replay import Sweep
+from dwh_runtime.audit_copies import AuditCopies
 from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
 from dwh_runtime.broker import make_broker
 from dwh_runtime.depths import QueueDepths
 from dwh_runtime.intake import open_intake
-from dwh_runtime.service import Service
+from dwh_runtime.leases import LeasedTimer
+from dwh_runtime.service import Service, instance_name
 
 from dwh_indexer.consume import Deps, subscribe
-from dwh_indexer.effects import Folds, Indexing
+from dwh_indexer.effects import Folds, Indexing, Repair
+from dwh_indexer.seal import LEASE, LEASE_SECONDS, LOOK_SECONDS, hourly
 from dwh_indexer.settings import SERVICE, Settings
+
+SWEEP_SECONDS = 30.0
+SWEEP_LEASE_SECONDS = 120.0
+"""Longer than a turn takes: its holder must not lose the lease in the middle."""
 
 
 async def build(
@@ -40,6 +51,16 @@ async def build(
         record=store.record,
     )
     indexing = Indexing(store.events, read_models or store.read_models, clock)
+    repair = Repair(Sweep(store.backend, store.read_models, clock))
+    sweep = LeasedTimer(
+        f"sweep|{settings.environment}",
+        store.leases,
+        instance_name(SERVICE),
+        clock,
+        repair.tick,
+        interval=SWEEP_SECONDS,
+        ttl=SWEEP_LEASE_SECONDS,
+    )
     subscribe(broker, Deps(settings, intake, indexing.index))
     depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
@@ -47,6 +68,24 @@ async def build(
         broker,
         name=SERVICE,
         ready=ready,
-        background=[*intake.background, depths.run],
+        background=[*intake.background, depths.run, sweep.run, *_sealing(settings, store, aws, clock)],
         close=[store.close, clients.close],
     )
+
+
+def _sealing(settings: Settings, store: Store, aws: Aws, clock: Clock) -> list[Callable[[], Awaitable[None]]]:
+    """The hourly seal, where there is a key."""
+    if settings.audit_key is None:
+        return []
+    copies = AuditCopies(aws.objects, settings.audit_uri) if settings.audit_uri else None
+    sealer = Sealer(store.backend, AuditKey(settings.audit_key.get_secret_value()), clock, copies)
+    timer = LeasedTimer(
+        LEASE,
+        store.leases,
+        instance_name(SERVICE),
+        clock,
+        hourly(sealer, clock),
+        interval=LOOK_SECONDS,
+        ttl=LEASE_SECONDS,
+    )
+    return [timer.run]

@@ -16,7 +16,7 @@ from dwh_runtime.metrics import PROJECTION_LAG_SECONDS, STORE_APPEND, start_at_z
 from dwh_runtime.outcomes import Duplicate, Poison, Retry
 
 from dwh_indexer.decide import Answer, Done, Quarantine, TryAgain, Verdict, decide
-from dwh_indexer.metrics import BATCH_EVENTS, FOLD_SECONDS
+from dwh_indexer.metrics import BATCH_EVENTS, FOLD_SECONDS, SWEEP_EVENTS, SWEEP_REPAIRED
 from dwh_indexer.settings import SERVICE
 
 log = get_logger(__name__)
@@ -39,6 +39,45 @@ class Folds(Protocol):
     async def fold(self, events: Sequence[Event]) -> None:
         """Bring every read model to include these events."""
         ...
+
+
+class Turn(Protocol):
+    """What one turn of the sweep did; `dwh_eventstore.replay.Swept`."""
+
+    @property
+    def events(self) -> int:
+        """Folded once more."""
+        ...
+
+    @property
+    def repaired(self) -> int:
+        """Documents that lacked something."""
+        ...
+
+
+class Sweeps(Protocol):
+    """`dwh_eventstore.replay.Sweep`."""
+
+    async def turn(self) -> Turn:
+        """Fold once more what came of age."""
+        ...
+
+
+class Repair:
+    """The indexer's second effect: read models mended from the log, and every repair counted."""
+
+    def __init__(self, sweep: Sweeps) -> None:
+        self._sweep = sweep
+        start_at_zero(SWEEP_REPAIRED, SERVICE)
+        start_at_zero(SWEEP_EVENTS, SERVICE)
+
+    async def tick(self) -> None:
+        """One turn; run it under a lease."""
+        turn = await self._sweep.turn()
+        SWEEP_EVENTS.labels(SERVICE).inc(turn.events)
+        SWEEP_REPAIRED.labels(SERVICE).inc(turn.repaired)
+        if turn.repaired:
+            log.error("read_models_repaired", documents=turn.repaired, events=turn.events)
 
 
 class Indexing:

@@ -1,7 +1,8 @@
 """One rebuild of a read model at a time: leases in `projection-registry`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 from dwh_contracts.clock import Clock
 from dwh_contracts.times import format_time
@@ -9,10 +10,10 @@ from dwh_contracts.times import format_time
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Backend
 from dwh_eventstore.documents import Documents
-from dwh_eventstore.errors import StoreError
+from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.leases import Lease, Leases
 
-LOCK_SECONDS = 30.0
+LOCK_SECONDS = 15.0
 
 
 class Held(StoreError):  # noqa: N818 - a state of the world, not a fault of the caller
@@ -20,56 +21,72 @@ class Held(StoreError):  # noqa: N818 - a state of the world, not a fault of the
 
 
 class Lock:
-    """`lease|rebuild|<name>`; a holder that was killed loses it after 30 seconds."""
+    """`lease|rebuild|<name>`; a holder that was killed loses it after 15 seconds."""
 
-    def __init__(self, backend: Backend, clock: Clock, name: str, owner: str) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock,
+        name: str,
+        owner: str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._documents = Documents(backend, indices.REGISTRY)
         self._leases = Leases(self._documents, clock)
-        self._clock = clock
+        self._now = clock.now
         self._name = name
         self._owner = owner
         self._lease: Lease | None = None
-        self._renew_at = 0.0
+        self._sleep = sleep
 
     async def holder(self) -> str | None:
         """Who has it, as text for people, or None."""
         current = await self._documents.get(f"lease|{self._lease_name}")
-        if current is None or str(current.body["until"]) <= self._now():
+        if current is None or str(current.body["until"]) <= format_time(self._now()):
             return None
         return f"{current.body['owner']} (until {current.body['until']} unless renewed)"
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Hold it for a while.
+        """Hold it for a while, renewed as long as this process runs.
 
         Raises:
             Held: somebody else has it.
         """
         await self._take()
+        renewing = asyncio.create_task(self._renew())
         try:
             yield
         finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
             if self._lease is not None:
                 await self._leases.release(self._lease)
 
-    async def keep(self) -> None:
-        """Renew it in time; call this between steps of a few seconds.
+    def check(self) -> None:
+        """Return if it is still ours; call this before a step.
 
         Raises:
-            Held: it ran out meanwhile and somebody else took it.
+            Held: it ran out, as after a long pause of this process, and may be somebody else's.
         """
-        if self._clock.monotonic() >= self._renew_at:
-            await self._take()
+        if self._lease is None:
+            raise Held(f"the lock on {self._name} was lost; run it again")
+
+    async def _renew(self) -> None:
+        while self._lease is not None:
+            await self._sleep(LOCK_SECONDS / 3)
+            with suppress(StoreUnavailable):  # tried again before it runs out
+                await self._acquire()
+
+    async def _acquire(self) -> None:
+        self._lease = await self._leases.acquire(self._lease_name, owner=self._owner, seconds=LOCK_SECONDS)
 
     async def _take(self) -> None:
-        self._lease = await self._leases.acquire(self._lease_name, owner=self._owner, seconds=LOCK_SECONDS)
+        await self._acquire()
         if self._lease is None:
             raise Held(f"{self._name} is being rebuilt by {await self.holder() or 'somebody else'}")
-        self._renew_at = self._clock.monotonic() + LOCK_SECONDS / 3
 
     @property
     def _lease_name(self) -> str:
         return f"rebuild|{self._name}"
-
-    def _now(self) -> str:
-        return format_time(self._clock.now())

@@ -35,7 +35,7 @@ from dwh_eventstore.replay.watermark import (
     positions_to_json,
 )
 
-CHUNK_EVENTS = 4000
+CHUNK_EVENTS = 2000
 LAG_SECONDS = 1.0
 """A round of catching up that took less is followed by the swap."""
 
@@ -213,6 +213,7 @@ class Rebuild:
     async def _swap(self, source: str, target: str) -> None:
         """Readers go from one complete index to another: what was folded is searchable before."""
         await self._backend.refresh([target])
+        self._lock.check()
         await self._backend.move_alias(self._name, source, target)
 
     async def _close(self, state: _State, index: str) -> None:
@@ -238,7 +239,7 @@ class Rebuild:
     async def _fold(
         self, folded: ReadModels, events: Sequence[Event], state: _State, read: dict[Key, Position]
     ) -> None:
-        await self._lock.keep()
+        self._lock.check()
         await folded.refold(events, self._models)
         state.positions = dict(read)
         await self._save(state)

@@ -11,6 +11,7 @@ import pytest
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import ManualClock
 from dwh_contracts.parse import Event, event_from_body
+from dwh_contracts.quarantine import QuarantineReason, QuarantineRecord, Refused, quarantine_record
 from dwh_contracts.times import parse_time
 from pydantic import JsonValue
 
@@ -19,16 +20,13 @@ from dwh_eventstore.bootstrap import bootstrap_backend
 from dwh_eventstore.claims import ClaimState
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.log import Appended
+from dwh_eventstore.quarantine import raw_bytes
 from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import START, RunFacts
+from dwh_eventstore.testing.race_suite import RaceSuite, job_of
 
 
-def job_of(store: Store, job_run_id: str = "run-1", attempt: int = 1) -> RunFacts:
-    """A run of a job that no other test's store knows."""
-    return RunFacts(f"job_{store.environment}", job_run_id, attempt, store.environment)
-
-
-class StoreSuite:
+class StoreSuite(RaceSuite):
     """Inherit and give fixtures: `clock` (manual, at START) and a bootstrapped, empty `store` over it."""
 
     async def test_a_redelivered_event_is_stored_once(self, store: Store) -> None:
@@ -362,6 +360,31 @@ class StoreSuite:
         assert first is not None
         await store.leases.release(first)
         assert await store.leases.acquire(f"timer-{store.environment}", owner="a", seconds=15) is None
+
+    async def test_a_replayed_message_that_is_refused_again_is_open_again_and_a_discarded_one_stays(
+        self, store: Store
+    ) -> None:
+        raw = f"not json {store.environment}".encode()
+
+        def refused(reason: QuarantineReason) -> QuarantineRecord:
+            return quarantine_record("indexer", None, raw, {}, Refused(reason), store.clock.now())
+
+        first = refused(QuarantineReason.NOT_JSON)
+        states = []
+        after = None
+        for change in ("replayed", "discarded"):
+            await store.quarantine.put(first)
+            record = await store.quarantine.get(first.quarantine_id)
+            assert record is not None
+            assert await store.quarantine.change_state(record, change)
+            assert not await store.quarantine.change_state(record, change)
+            await store.quarantine.put(refused(QuarantineReason.UNMAPPABLE))
+            after = await store.quarantine.get(first.quarantine_id)
+            assert after is not None
+            states.append((after.body["state"], after.body["reason"]))
+        assert after is not None
+        assert raw_bytes(after.body) == raw
+        assert states == [("open", "unmappable"), ("discarded", "unmappable")]
 
     async def test_an_incident_shows_its_highest_revision(self, store: Store) -> None:
         run = job_of(store)

@@ -1,15 +1,22 @@
 """Runs as lists and one by one, for people."""
 
+from datetime import datetime
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
+from dwh_contracts.times import format_time
 
 from dwh_eventstore import indices
-from dwh_eventstore.folds.runs import run_id
+from dwh_eventstore.backend import Query
+from dwh_eventstore.folds.registers import visible
+from dwh_eventstore.folds.runs import fold, run_id, targets
 from dwh_eventstore.read_models import Page
+from dwh_eventstore.replay.watermark import stored_event
 from dwh_eventstore.store import Store
 
 _MOST_ATTEMPTS = 50
+_MOST_EVENTS = 10_000
+_RUN_FAMILIES: tuple[indices.Family, ...] = ("job", "approval")
 
 
 async def list_runs(
@@ -38,6 +45,33 @@ async def show_run(
         attempt = await _newest_attempt(store, job_name, job_run_id)
     document_id = run_id(store.environment, job_name, job_run_id, attempt)
     return await store.read_models.get(indices.JOB_EVENTS, document_id)
+
+
+async def show_run_as_of(
+    store: Store, job_name: str, job_run_id: str, moment: datetime, *, attempt: int | None = None
+) -> JsonObject | None:
+    """The run's document as it was when only the events recorded before a moment were known, or None.
+
+    Sees what was stored up to about a second ago.
+    """
+    query = Query(
+        indices=(*(indices.month_pattern(family) for family in _RUN_FAMILIES), indices.LATE),
+        where={"environment": store.environment, "job_name": job_name, "job_run_id": job_run_id},
+        ranges={"recorded_at": (None, format_time(moment))},
+        sort=(("recorded_at", "asc"), ("event_id", "asc")),
+        limit=_MOST_EVENTS,
+    )
+    events = [stored_event(found) for found in await store.backend.search(query)]
+    known = [event.attempt for event in events if event.family in _RUN_FAMILIES]
+    if not known:
+        return None
+    wanted = run_id(store.environment, job_name, job_run_id, attempt or max(known))
+    document: JsonObject | None = None
+    for event in events:
+        for target in targets(event):
+            if (target.model, target.id) == (indices.JOB_EVENTS, wanted):
+                document = fold(document, event, target)
+    return None if document is None else visible(document)
 
 
 async def _newest_attempt(store: Store, job_name: str, job_run_id: str) -> int:

@@ -112,6 +112,12 @@ class MemoryObjects:
         self.stored[uri] = body
         return _etag(body)
 
+    async def names(self, folder: str) -> list[str]:
+        """As `Objects.names`."""
+        if folder.startswith("file://"):
+            return await self._files.names(folder)
+        return sorted(uri for uri in self.stored if uri.startswith(f"{folder.rstrip('/')}/"))
+
 
 class MemoryAws:
     """Stands in for `AwsClients`, with what was published and sent open to inspection."""

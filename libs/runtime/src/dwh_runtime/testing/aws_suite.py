@@ -54,6 +54,16 @@ class AwsSuite(ABC):
         assert (fetched.body, fetched.etag) == (b"one", etag)
         assert await objects.get(uri, etag) is None
 
+    async def test_a_folder_names_its_objects_and_no_others(self, tmp_path: Path) -> None:
+        """Sorted addresses that can be read."""
+        objects = self.aws().objects
+        for folder in (f"s3://{self.bucket}/listed", (tmp_path / "listed").as_uri()):
+            for name in ("b/2.json", "a 1.json"):
+                await objects.put(f"{folder}/{name}".replace(" ", "_"), b"{}")
+            await objects.put(f"{folder}-too/3.json", b"{}")
+            assert await objects.names(folder) == [f"{folder}/a_1.json", f"{folder}/b/2.json"]
+            assert await objects.names(f"{folder}/none") == []
+
     async def test_another_scheme_is_refused(self) -> None:
         """No fetching of arbitrary addresses."""
         await _raises(AwsRefused, self.aws().objects.get("http://169.254.169.254/latest"))

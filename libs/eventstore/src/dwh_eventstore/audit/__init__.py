@@ -1,0 +1,13 @@
+"""Seal what the log holds, and find what was changed behind its back.
+
+Detects, for every event that a digest covers, that it was edited or deleted, and that another was inserted
+below a sealed watermark; also when the index was made anew. Cannot detect: what was forged before it was
+sealed; events added after the last digest; a forger who has the key; changes of the recorder's fields, which
+no hash covers.
+"""
+
+from dwh_eventstore.audit.check import Audited, Finding, audit
+from dwh_eventstore.audit.digests import AuditKey, Digest
+from dwh_eventstore.audit.seal import Copies, Sealer
+
+__all__ = ["AuditKey", "Audited", "Copies", "Digest", "Finding", "Sealer", "audit"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +94,8 @@ def install(
     return installation
 
 
-def prepare(directory: Path, port: int) -> None:
-    """Write the node's settings; the runner takes them as they are."""
+def prepare(directory: Path, port: int, settings: Mapping[str, str] | None = None) -> None:
+    """Write the node's settings, with more of a test's own; the runner takes them as they are."""
     if not LOWEST_PORT <= port <= HIGHEST_PORT:
         raise LocalError(f"OpenSearch port {port} is outside {LOWEST_PORT} to {HIGHEST_PORT}")
     config = directory / "node_1" / "config"
@@ -106,6 +106,7 @@ def prepare(directory: Path, port: int) -> None:
         "discovery.type: single-node\n"
         "cluster.routing.allocation.disk.threshold_enabled: false\n"
         "cluster.max_shards_per_node: 3000\n"
+        + "".join(f"{name}: {value}\n" for name, value in (settings or {}).items())
     )
 
 
@@ -127,10 +128,15 @@ def start_node(directory: Path, port: int, line: str | None = None) -> Node:
 
 
 def start_installed(
-    installation: Installation, directory: Path, port: int, *, archiving: bool = False
+    installation: Installation,
+    directory: Path,
+    port: int,
+    *,
+    archiving: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Node:
     """`start_node` from an installation that is at hand."""
-    prepare(directory, port)
+    prepare(directory, port, settings)
     child = Child(installation.command(directory, port, archiving=archiving), log=directory / "node.log")
     node = Node(f"http://127.0.0.1:{port}", child)
     ready = until(lambda: not child.alive() or answers(node.url, directory), seconds=READY_SECONDS)

@@ -127,22 +127,6 @@ class TestStoreOverOpenSearch(StoreSuite):
         problems = await bootstrap(settings, clock=clock)
         assert "index events-late-v1: index.append_only.enabled is None, not True" in problems
 
-    async def test_a_clashing_payload_is_set_aside(self, store: Store) -> None:
-        good, bad = job_of(store), job_of(store, "run-2")
-        await store.record([good.completed("GREEN")])
-        await store.record([bad.completed("GREEN", metrics=bad.metrics({"extract": 5}))])
-        document = await store.read_models.get(_own(store), bad.run_id)
-        assert document is not None
-        assert (document["payload_overflow"], document["payload_raw"]) == (True, {"extract": 5})
-
-    async def test_a_payload_of_more_fields_than_an_index_may_have_is_set_aside(self, store: Store) -> None:
-        run = job_of(store)
-        many = {f"field_{number}": number for number in range(600)}
-        await store.record([run.completed("GREEN", metrics=run.metrics(many))])
-        document = await store.read_models.get(_own(store), run.run_id)
-        assert document is not None
-        assert (document["payload_overflow"], document["payload_raw"]) == (True, many)
-
     async def test_numbers_of_a_payload_are_found_as_doubles(self, store: Store) -> None:
         first, second = job_of(store), job_of(store, "run-2")
         await store.record([first.completed("GREEN", metrics=first.metrics({"rate": 1}))])

@@ -2,7 +2,7 @@ import base64
 import hashlib
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from dwh_contracts import facts, ids
@@ -430,3 +430,27 @@ def test_a_publication_needs_its_manifest():
     assert refusal(body) == ("missing-field", "artifacts_manifest")
     whole = {**body, "artifacts_manifest": {"uri": "u", "bytes": 1, "sha256": MANIFEST_SHA256}}
     assert parsed(whole).event_id == ids.publication_id("run_published", *RUN, 1, MANIFEST_SHA256)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "_all", "a,b", "images\N{FRAME WITH PICTURE}", "x" * 201, "*", "", ".", "a b"]
+)
+def test_a_job_name_of_which_no_index_may_be_made_is_a_bad_name(name):
+    assert refusal(a_job_event(job_name=name)) == ("bad-name", "job_name")
+
+
+@pytest.mark.parametrize(
+    ("moment", "refused"),
+    [
+        (NOW - timedelta(days=400), False),
+        (NOW - timedelta(days=400, milliseconds=1), True),
+        (NOW + timedelta(hours=24), False),
+        (NOW + timedelta(hours=24, milliseconds=1), True),
+    ],
+)
+def test_400_days_back_and_a_day_ahead_is_as_far_as_a_time_may_lie(moment, refused):
+    body = a_job_event(timestamp=format_time(moment))
+    if refused:
+        assert refusal(body) == ("time-out-of-range", "timestamp")
+    else:
+        assert parsed(body).timestamp == moment

@@ -4,9 +4,9 @@ from functools import reduce
 import pytest
 from dwh_contracts.parse import Event, event_from_body
 from dwh_eventstore import folds, indices
-from dwh_eventstore.folds import approvals, runs
+from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
-from dwh_eventstore.mapping_check import misfit
+from dwh_eventstore.mapping_check import learn
 from dwh_eventstore.mappings import read_model
 from dwh_eventstore.testing import RunFacts
 from hypothesis import given, settings
@@ -24,7 +24,9 @@ EVENTS = [
     FIRST.started(),
     brought(FIRST.started(minute=-3), "0" * 32),
     FIRST.completed("RED"),
-    brought(FIRST.completed("GREEN", 3), "f" * 32),
+    brought(
+        FIRST.completed("GREEN", 3, quality={"status": "GREEN", "evaluated": True, "checks": []}), "f" * 32
+    ),
     brought(FIRST.completed("YELLOW", 0), "e" * 32),
     SECOND.started(8),
     SECOND.completed("GREEN", 10),
@@ -76,6 +78,9 @@ def _give_quality(documents, touched) -> None:
     for item in run["approvals"]:
         target = folds.Target(approvals.MODEL, item["id"], touched.attempt)
         documents[target] = approvals.with_run(documents.get(target) or item, run)
+    for item_id, line in line_items.of_run(run):
+        target = folds.Target(line_items.MODEL, item_id, touched.attempt)
+        documents[target] = line_items.with_run(documents.get(target), item_id=item_id, line=line, run=run)
 
 
 @given(st.data())
@@ -98,7 +103,7 @@ def test_no_fold_changes_the_state_it_was_given(event: Event) -> None:
 
 def test_every_document_fits_the_strict_mapping_of_its_read_model() -> None:
     for target, document in folded(EVENTS).items():
-        assert misfit(read_model(target.model), document) == ""
+        assert learn(read_model(target.model), document)[1] == ""
 
 
 def fold_all(target: folds.Target, *events: Event):
@@ -258,3 +263,24 @@ def test_a_decision_keeps_the_quality_of_the_run_its_own_fold_prefers() -> None:
     told = approvals.with_run(approvals.with_run(decision, later), red)
     assert told == approvals.with_run(approvals.with_run(decision, red), later)
     assert told["original_quality_status"] == "RED"
+
+
+def test_any_text_names_a_line_item_and_two_names_never_share_one() -> None:
+    names = ["a", "b", "b", "a\x1fb", "a\\x1fb", "drop|1", "ü" * 5000, ""]
+    checks = [{"name": name, "status": "RED", "value": 1} for name in names]
+    run = fold_all(
+        RUN, FIRST.completed("RED", quality={"status": "RED", "evaluated": True, "checks": checks})
+    )
+    lines = dict(line_items.of_run(run))
+    assert sorted(line["name"] for line in lines.values() if line["kind"] == "check") == sorted(names)
+
+
+def test_a_line_of_an_event_that_is_not_shown_counts_nowhere() -> None:
+    metrics = FIRST.metrics({}) | {"drop_reasons": [{"reason": "z", "count": 9}]}
+    other = brought(FIRST.completed("GREEN", 3, metrics=metrics), "f" * 32)
+    documents = [
+        folded(events) for events in ([FIRST.completed("RED"), other], [other, FIRST.completed("RED")])
+    ]
+    lines = [line for target, line in documents[0].items() if target.model == line_items.MODEL]
+    assert documents[0] == documents[1]
+    assert {line["name"]: line["count"] for line in lines} == {"drop_rate": None, "corrupt": 50, None: None}

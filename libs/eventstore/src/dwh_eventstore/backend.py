@@ -170,6 +170,10 @@ class Backend(Protocol):
         """Create an index; False if it exists."""
         ...
 
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+        """Let the alias name those documents of the index that have these values; again is harmless."""
+        ...
+
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """Create or replace an index template."""
         ...

@@ -37,13 +37,15 @@ def bulk_body(writes: Sequence[Write]) -> bytes:
     return b"".join(lines(write) for write in writes)
 
 
-def bulk_parts(writes: Sequence[Write], places: Sequence[int]) -> Iterator[list[int]]:
-    """The places cut into requests of at most 500 writes or about 4 MB."""
+def bulk_parts(
+    writes: Sequence[Write], places: Sequence[int], most: int = MOST_WRITES
+) -> Iterator[list[int]]:
+    """The places cut into requests of at most so many writes or about 4 MB."""
     part: list[int] = []
     size = 0
     for place in places:
         length = len(lines(writes[place]))
-        if part and (len(part) == MOST_WRITES or size + length > MOST_BYTES):
+        if part and (len(part) == most or size + length > MOST_BYTES):
             yield part
             part, size = [], 0
         part.append(place)

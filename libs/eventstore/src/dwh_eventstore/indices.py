@@ -18,9 +18,14 @@ CHECKPOINTS = "projection-checkpoints"
 
 JOB_EVENTS = "job-events"
 JOB_APPROVALS = "job-approvals"
+JOB_LINE_ITEMS = "job-line-items"
 JOB_TRIGGERS = "job-triggers"
 JOB_ALERTS = "job-alerts"
-FIXED_READ_MODELS = (JOB_EVENTS, JOB_APPROVALS, JOB_TRIGGERS, JOB_ALERTS)
+FIXED_READ_MODELS = (JOB_EVENTS, JOB_APPROVALS, JOB_LINE_ITEMS, JOB_TRIGGERS, JOB_ALERTS)
+
+MOST_JOB_INDICES = 300
+SHARED_JOBS = f"{JOB_EVENTS}-_shared"
+"""The read model of the jobs beyond; no slug starts with `_`."""
 
 MONTHS_BACK = 2
 MONTHS_AHEAD = 2
@@ -57,6 +62,11 @@ def job_read_model(job_name: str) -> str:
 def physical(model: str, version: int = 1) -> str:
     """The index behind a read model's alias."""
     return f"rm-{model}-v{version:04d}"
+
+
+def job_indices() -> str:
+    """The physical indices of single jobs, as a pattern that leaves the common one out."""
+    return f"rm-{JOB_EVENTS}-*-v*"
 
 
 def version_of(index: str) -> int:

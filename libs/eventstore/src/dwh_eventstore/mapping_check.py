@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
 _LEAVES: dict[str, tuple[type, ...]] = {
@@ -15,40 +16,65 @@ _LEAVES: dict[str, tuple[type, ...]] = {
 }
 
 
-def misfit(mapping: Any, value: JsonValue, path: str = "") -> str:
-    """Why the mapping refuses the value; empty when it takes it."""
-    if value is None or mapping.get("enabled") is False:
-        return ""
-    if isinstance(value, list):
-        return next((problem for member in value if (problem := misfit(mapping, member, path))), "")
-    if "type" in mapping and mapping["type"] != "object":
-        return _leaf(mapping["type"], value, path)
-    if not isinstance(value, dict):
-        return f"object mapping for [{path}] tried to parse as object, but found a concrete value"
-    return _object(mapping, value, path)
+class Misfit(Exception):  # noqa: N818 - a finding about a document
+    """Why a mapping refuses a document."""
 
 
-def _leaf(kind: str, value: JsonValue, path: str) -> str:
-    allowed = _LEAVES.get(kind)
-    if allowed is None or isinstance(value, allowed):
-        return ""
-    return f"failed to parse field [{path}] of type [{kind}]"
+def learn(mapping: Any, body: JsonObject) -> tuple[Any, str]:
+    """The mapping with the dynamic fields of the document, and why it refuses it; empty when it takes it."""
+    try:
+        return _object(mapping, body, "", mapping.get("dynamic")), ""
+    except Misfit as problem:
+        return mapping, str(problem)
 
 
-def _object(mapping: Any, value: dict[str, JsonValue], path: str) -> str:
+def field_count(mapping: Any) -> int:
+    """Fields and objects of a mapping, as the engine counts them against its limit."""
     properties = mapping.get("properties", {})
+    return len(properties) + sum(field_count(field) for field in properties.values())
+
+
+def _field(mapping: Any, value: JsonValue, path: str, dynamic: Any) -> Any:
+    """The field after this value.
+
+    Raises:
+        Misfit: it does not take it; the text says why.
+    """
+    if value is None or mapping.get("enabled") is False:
+        return mapping
+    if isinstance(value, list):
+        for member in value:
+            mapping = _field(mapping, member, path, dynamic)
+        return mapping
+    if mapping.get("type", "object") != "object":
+        if not isinstance(value, _LEAVES.get(mapping["type"], (object,))):
+            raise Misfit(f"failed to parse field [{path}] of type [{mapping['type']}]")
+        return mapping
+    if not isinstance(value, dict):
+        raise Misfit(f"object mapping for [{path}] tried to parse as object, but found a concrete value")
+    return _object(mapping, value, path, mapping.get("dynamic", dynamic))
+
+
+def _object(mapping: Any, value: dict[str, JsonValue], path: str, dynamic: Any) -> Any:
+    properties = dict(mapping.get("properties", {}))
     for name, member in value.items():
         here = f"{path}.{name}" if path else name
         if name in properties:
-            problem = misfit(_inherit(properties[name], mapping), member, here)
-            if problem:
-                return problem
-        elif mapping.get("dynamic") == "strict":
-            return f"mapping set to strict, dynamic introduction of [{here}] is not allowed"
-    return ""
+            properties[name] = _field(properties[name], member, here, dynamic)
+        elif dynamic == "strict":
+            raise Misfit(f"mapping set to strict, dynamic introduction of [{here}] is not allowed")
+        elif dynamic is True and (kind := _kind(member)) is not None:
+            properties[name] = _field(kind, member, here, dynamic)
+    return {**mapping, "properties": properties} if properties else mapping
 
 
-def _inherit(child: Any, parent: Any) -> Any:
-    if "type" in child and child["type"] != "object":
-        return child
-    return {"dynamic": parent.get("dynamic"), **child}
+def _kind(value: JsonValue) -> Any:
+    """What a field seen for the first time becomes; None while nothing is known of it."""
+    if isinstance(value, list):
+        return next((kind for member in value if (kind := _kind(member)) is not None), None)
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {"properties": {}}
+    name = "boolean" if isinstance(value, bool) else "keyword" if isinstance(value, str) else "double"
+    return {"type": name}

@@ -15,7 +15,7 @@ COUNT: JsonObject = {"type": "long", "ignore_malformed": True}
 TEXT_ONLY_SHOWN: JsonObject = {"type": "keyword", "index": False, "doc_values": False}
 OPAQUE: JsonObject = {"type": "object", "enabled": False}
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raised when a fold changes what it writes; a writer works only on indices of its own version."""
 
 
@@ -126,6 +126,13 @@ _RUN: JsonObject = {
     **_fields(MOMENT, "approval_timestamp", "approval_expires_at"),
     "approvals": _object({name: kind for name, kind in _APPROVAL.items() if name != "fold"}),
 }
+_LINE_ITEM: JsonObject = {
+    **_RUN_KEYS,
+    **_fields(NAME, "kind", "name", "status"),
+    **_fields(DOUBLE, "value", "threshold"),
+    **_fields(COUNT, "count", "records", "dropped", "bytes", "file_count"),
+    "latest_attempt": BOOLEAN,
+}
 _PAYLOAD: JsonObject = {
     "dynamic": True,
     "type": "object",
@@ -211,6 +218,7 @@ def quarantine() -> JsonObject:
 _READ_MODELS: dict[str, JsonObject] = {
     "job-events": _RUN,
     "job-approvals": _APPROVAL,
+    "job-line-items": _LINE_ITEM,
     "job-triggers": _TRIGGER,
     "job-alerts": _ALERT,
 }
@@ -225,6 +233,7 @@ def read_model(name: str) -> JsonObject:
     own: JsonObject = {"metrics": metrics, "payload_raw": OPAQUE, "payload_overflow": BOOLEAN}
     return {
         "dynamic": "strict",
+        "date_detection": False,  # a text that looks like a time in one run must not refuse the next
         "_meta": meta,
         "dynamic_templates": _PAYLOAD_TEMPLATES,
         "properties": _RUN | own,

@@ -6,7 +6,7 @@ and documents that a strict mapping does not allow. Every write is visible to `s
 
 import copy
 import fnmatch
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
-from dwh_eventstore.backend import Create, Fate, Found, Query, Replace, Shard, Write, Written
+from dwh_eventstore.backend import Create, Fate, Found, Query, Shard, Write, Written
 from dwh_eventstore.errors import StoreUnavailable
-from dwh_eventstore.mapping_check import misfit
+from dwh_eventstore.mapping_check import field_count, learn
+from dwh_eventstore.writer import LONGEST_ID_BYTES
 
 _PAGE = 2000
 
@@ -34,6 +35,17 @@ class _Index:
     documents: dict[str, _Stored] = field(default_factory=dict)
     next_seq_no: int = 0
     closed: bool = False
+
+    def unfit(self, body: JsonObject) -> str:
+        """Why the index cannot take the body; where it can, its mapping learns what is dynamic in it."""
+        mapping = self.definition.get("mappings", {})
+        learned, problem = learn(mapping, body)
+        limit = int(self.definition.get("settings", {}).get("index.mapping.total_fields.limit", 1000))
+        if not problem and learned != mapping and field_count(learned) > limit:
+            problem = f"Limit of total fields [{limit}] has been exceeded"
+        if not problem:
+            self.definition["mappings"] = learned
+        return problem
 
     @property
     def append_only(self) -> bool:
@@ -59,12 +71,11 @@ class MemoryBackend:
             return Written(Fate.MISSING_INDEX, f"no such index [{write.index}]")
         if index.closed:
             return Written(Fate.BLOCKED, "FORBIDDEN/8/index write (api)")
-        if isinstance(write, Replace) and index.append_only:
-            return Written(Fate.REFUSED, "append-only indices take creates alone")
+        if problem := _never_taken(index, write):
+            return Written(Fate.REFUSED, problem)
         if not self._is_current(index, write):
             return Written(Fate.CONFLICT, "version conflict")
-        problem = misfit(index.definition.get("mappings", {}), write.body)
-        if problem:
+        if problem := index.unfit(write.body):
             return Written(Fate.REFUSED, problem)
         seq_no = index.next_seq_no
         index.next_seq_no += 1
@@ -93,7 +104,7 @@ class MemoryBackend:
             _found(name, document, stored)
             for name, index in self._matching(query.indices)
             for document, stored in index.documents.items()
-            if _matches(stored.body, query)
+            if _matches(stored.body, query) and _named(name, index, stored.body, query.indices)
         ]
         for path, direction in reversed(query.sort):
             hits.sort(key=partial(_sort_key, path), reverse=direction == "desc")
@@ -172,6 +183,10 @@ class MemoryBackend:
                     merged[part] = {**value, **merged.get(part, {})}
         return merged
 
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+        """See `Backend`."""
+        self._indices[index].definition.setdefault("aliases", {})[alias] = {"filter": {"term": dict(where)}}
+
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
         self._templates[name] = copy.deepcopy(definition)
@@ -220,6 +235,23 @@ class MemoryBackend:
             names = [name, *index.definition.get("aliases", {})]
             if any(fnmatch.fnmatchcase(each, pattern) for each in names for pattern in patterns):
                 yield name, index
+
+
+def _never_taken(index: _Index, write: Write) -> str:
+    if len(write.id.encode()) > LONGEST_ID_BYTES:
+        return f"an id has at most {LONGEST_ID_BYTES} bytes"
+    appends = isinstance(write, Create) or not index.append_only
+    return "" if appends else "append-only indices take creates alone"
+
+
+def _named(name: str, index: _Index, body: JsonObject, patterns: Sequence[str]) -> bool:
+    """Whether a document is one of those that the patterns name: an alias may name a part of its index."""
+    filters: list[Any] = [
+        alias.get("filter", {}).get("term", {})
+        for each, alias in {**index.definition.get("aliases", {}), name: {}}.items()
+        if any(fnmatch.fnmatchcase(each, pattern) for pattern in patterns)
+    ]
+    return any(all(body.get(field) == value for field, value in term.items()) for term in filters)
 
 
 def _found(index: str, document: str, stored: _Stored) -> Found:

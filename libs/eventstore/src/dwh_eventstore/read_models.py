@@ -17,7 +17,7 @@ from dwh_eventstore import folds, indices, mappings
 from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Replace, Where, Write, Written
 from dwh_eventstore.definitions import read_model_definition
 from dwh_eventstore.errors import AppendRejected, StoreUnavailable
-from dwh_eventstore.folds import approvals, runs
+from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
 
 Change = Callable[[JsonObject | None], JsonObject]
@@ -38,7 +38,7 @@ class Page:
 
 
 class ReadModels:
-    """`job-events`, `job-events-<slug>`, `job-approvals`, `job-triggers` and `job-alerts`."""
+    """`job-events`, `job-events-<slug>`, `job-line-items`, `job-approvals`, `job-triggers`, `job-alerts`."""
 
     def __init__(
         self,
@@ -47,9 +47,14 @@ class ReadModels:
         clock: Clock,
         replicas: int,
         jitter: Callable[[], float],
+        most_job_indices: int = indices.MOST_JOB_INDICES,
         pinned: Mapping[str, str] | None = None,
     ) -> None:
-        """With `pinned` (read model → index) these indices are written, whatever the aliases name."""
+        """Jobs that are seen first when there are `most_job_indices` share one index, each by its alias.
+
+        With `pinned` (read model → index) these indices are written, whatever the aliases name.
+        """
+        self._most_job_indices = most_job_indices
         self._backend = backend
         self._clock = clock
         self._replicas = replicas
@@ -67,27 +72,33 @@ class ReadModels:
 
     async def refold(self, events: Sequence[Event], models: Container[str] | None = None) -> int:
         """`fold`, of these read models only; how many documents were behind and had to be written."""
-        plans: dict[str, Plan] = {}
-        for event in events:
-            for target in folds.targets(event):
-                if models is not None and target.model not in models:
-                    continue
-                change = partial(_folded, event=event, target=target)
-                plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
+
+        def wanted(model: str) -> bool:
+            return models is None or model in models
+
+        jobs = {indices.job_read_model(event.job_name): event.job_name for event in events if event.job_name}
+        plans = _plans(events, wanted)
         decisions = plans.pop(indices.JOB_APPROVALS, {})
+        lines: Plan = {}
         total = 0
         for model, plan in plans.items():
-            documents, count = await self._apply(model, plan)
+            documents, count = await self._apply(model, plan, jobs.get(model, ""))
             total += count
-            if model == indices.JOB_EVENTS and (models is None or indices.JOB_APPROVALS in models):
+            if model != indices.JOB_EVENTS:
+                continue
+            if wanted(indices.JOB_APPROVALS):
                 _add_quality(decisions, documents)
+            if wanted(indices.JOB_LINE_ITEMS):
+                _add_lines(lines, documents)
         if decisions:
             total += (await self._apply(indices.JOB_APPROVALS, decisions))[1]
+        if lines and any(runs.is_run_event(event) for event in events):
+            total += (await self._apply(indices.JOB_LINE_ITEMS, lines))[1]
         return total
 
-    async def _apply(self, model: str, plan: Plan) -> tuple[list[JsonObject], int]:
+    async def _apply(self, model: str, plan: Plan, job_name: str = "") -> tuple[list[JsonObject], int]:
         """Write the documents of one read model; the states after it and how many had to change."""
-        index = await self._index(model)
+        index = await self._index(model, job_name)
         written: set[str] = set()
         waiting, states = dict(plan), dict[str, JsonObject]()
         for attempt in range(_TRIES):
@@ -129,17 +140,28 @@ class ReadModels:
         longest: float = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
         return longest * self._jitter()
 
-    async def _index(self, model: str) -> str:
+    async def _index(self, model: str, job_name: str) -> str:
         """The index behind the alias; a batch stays with it even if the alias moves meanwhile."""
         index = self._pinned.get(model) or await self._backend.resolve(model)
         if index is None and model not in indices.FIXED_READ_MODELS:
-            definition = read_model_definition(model, self._replicas)
-            await self._backend.create_index(indices.physical(model), definition)
+            await self._open_job(model, job_name)
             index = await self._backend.resolve(model)
         if index is None:
             raise StoreUnavailable(f"the read model {model} does not exist; run `dwh bootstrap`")
         await self._check_version(index)
         return index
+
+    async def _open_job(self, model: str, job_name: str) -> None:
+        """An index for the job, or its part of the shared one when there are enough indices."""
+        shared = indices.physical(indices.SHARED_JOBS)
+        taken = [name for name in await self._backend.names(indices.job_indices()) if name != shared]
+        if len(taken) < self._most_job_indices:
+            definition = read_model_definition(model, self._replicas)
+            await self._backend.create_index(indices.physical(model), definition)
+            return
+        definition = read_model_definition(indices.SHARED_JOBS, self._replicas) | {"aliases": {}}
+        await self._backend.create_index(shared, definition)
+        await self._backend.add_alias(shared, model, {"job_name": job_name})
 
     async def _check_version(self, index: str) -> None:
         if index in self._checked:
@@ -211,6 +233,25 @@ def _add_quality(decisions: Plan, documents: Sequence[JsonObject]) -> None:
             if isinstance(item, dict):
                 change = partial(_with_run, item=item, run=run)
                 decisions.setdefault(str(item["id"]), []).append(change)
+
+
+def _plans(events: Sequence[Event], wanted: Callable[[str], bool]) -> dict[str, Plan]:
+    """The changes that events make, by read model and document."""
+    plans: dict[str, Plan] = {}
+    for event in events:
+        for target in folds.targets(event):
+            if wanted(target.model):
+                change = partial(_folded, event=event, target=target)
+                plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
+    return plans
+
+
+def _add_lines(lines: Plan, documents: Sequence[JsonObject]) -> None:
+    """Bring the line items of each run to what its document says."""
+    for run in documents:
+        for item_id, line in line_items.of_run(run):
+            change = partial(line_items.with_run, item_id=item_id, line=line, run=run)
+            lines.setdefault(item_id, []).append(change)
 
 
 def _with_run(state: JsonObject | None, *, item: JsonObject, run: JsonObject) -> JsonObject:

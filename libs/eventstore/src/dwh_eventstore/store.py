@@ -26,7 +26,14 @@ class Store:
     """Events, read models, claims, decisions and quarantine over one backend."""
 
     def __init__(
-        self, backend: Backend, *, environment: str, service: str, clock: Clock, replicas: int = 0
+        self,
+        backend: Backend,
+        *,
+        environment: str,
+        service: str,
+        clock: Clock,
+        replicas: int = 0,
+        most_job_indices: int = indices.MOST_JOB_INDICES,
     ) -> None:
         self.backend = backend
         self.environment = environment
@@ -34,7 +41,9 @@ class Store:
         self.replicas = replicas
         self.events = EventLog(backend, recorder=service, clock=clock)
         jitter = random.Random(service).random  # noqa: S311 - spreads retries, protects nothing
-        self.read_models = ReadModels(backend, clock=clock, replicas=replicas, jitter=jitter)
+        self.read_models = ReadModels(
+            backend, clock=clock, replicas=replicas, jitter=jitter, most_job_indices=most_job_indices
+        )
         self.effects = Documents(backend, indices.EFFECTS)
         self.decisions = Documents(backend, indices.DECISIONS)
         self.claims = Claims(self.effects, clock)

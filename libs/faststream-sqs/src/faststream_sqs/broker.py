@@ -142,6 +142,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         async with self._lifecycle:
             await super().stop(exc_type, exc_val, exc_tb)
             if self._connection is not None:
+                if isinstance(producer := self.config.producer, SQSProducer):
+                    await producer.flush()
                 self._connection = None
                 await self._transport.close()
             self.config.broker_config.disconnect()

@@ -1,6 +1,8 @@
 """The broker's and subscribers' configuration, shared with routers through composition."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from faststream.exceptions import IncorrectState
 from faststream.middlewares import AckPolicy
@@ -17,7 +19,7 @@ from faststream_sqs._fs import (
 from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.consume.consumer import ConsumeOptions
 from faststream_sqs.produce.producer import SQSProducer
-from faststream_sqs.schemas import Queue, Subscription, Topic
+from faststream_sqs.schemas import Coalesce, Queue, Subscription, Topic
 from faststream_sqs.transport.protocol import Transport
 
 
@@ -84,7 +86,9 @@ class SQSPublisherConfig(PublisherUsecaseConfig):
     _outer_config: SQSBrokerConfig = field(default_factory=SQSBrokerConfig)
 
     target: Queue | Topic
-    group_id: str | None
+    group_id: str | Callable[[Any], str] | None
+    dedup_id: Callable[[Any], str] | None
+    coalesce: Coalesce | None
     headers: dict[str, str]
     attributes: dict[str, str]
 

@@ -43,6 +43,11 @@ class SQSMessage(StreamMessage[Delivery]):
         return self.raw_message.raw.receive_count
 
     @property
+    def attempts(self) -> int:
+        """The same plus tries that an ordered subscriber made without letting go of the message."""
+        return self.raw_message.attempts
+
+    @property
     def sent_at(self) -> datetime | None:
         """When SQS took the message."""
         return _moment(self.raw_message, "SentTimestamp")
@@ -81,7 +86,10 @@ class SQSMessage(StreamMessage[Delivery]):
         await super().reject()
 
     async def release(self, delay: float = 0) -> None:
-        """Show the message again after `delay` seconds without counting a failure of ours."""
+        """Show the message again after `delay` seconds without counting a failure of ours.
+
+        An ordered subscriber keeps it and tries again itself.
+        """
         if self.committed is None:
             await self.raw_message.control.release(self.raw_message, delay)
         await super().nack()
@@ -197,6 +205,13 @@ class SQSBatchMessage(StreamMessage[DeliveryBatch]):
 def _moment(delivery: Delivery, name: str) -> datetime | None:
     milliseconds = delivery.raw.system.get(name)
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+
+
+def body_size(message: StreamMessage[Any]) -> int:
+    """Bytes of a message's body, or of all bodies of a batch."""
+    if isinstance(message, SQSBatchMessage):
+        return sum(len(item.body) for item in message.items)
+    return len(message.body)
 
 
 def unpack_headers(text: str) -> Mapping[str, str]:

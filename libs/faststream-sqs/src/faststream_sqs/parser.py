@@ -12,7 +12,7 @@ from faststream.message import StreamMessage, decode_message
 
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 from faststream_sqs.message import SNSOrigin, SQSBatchMessage, SQSMessage, unpack_headers
-from faststream_sqs.parking import HEADERS_ATTRIBUTE
+from faststream_sqs.parking import HEADERS_ATTRIBUTE, PARKING_ATTRIBUTE, restored
 
 RAW_CONTENT_TYPE = "application/octet-stream"
 CONTENT_TYPE = "content-type"
@@ -35,20 +35,24 @@ class SQSParser:
     def parse(self, delivery: Delivery) -> SQSMessage:
         """The same, for batches."""
         raw = delivery.raw
-        headers = {name: attribute.text for name, attribute in raw.attributes.items()}
+        attributes = raw.attributes
+        if PARKING_ATTRIBUTE in attributes:
+            attributes = restored(attributes)  # AWS's own redrive brings a dead letter back as it was parked
+        headers = {name: attribute.text for name, attribute in attributes.items()}
         body, sns = raw.body, None
         envelope = _envelope(raw.body)
         if envelope is not None:
             body, sns = envelope["Message"], _origin(envelope)
             headers |= _envelope_headers(envelope)
-        headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE, ""))
+        if HEADERS_ATTRIBUTE in headers:
+            headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE))
         return SQSMessage(
             delivery,
             body.encode(),
             sns=sns,
             headers=headers,
             content_type=self._content_type_of(headers),
-            correlation_id=headers.get(CORRELATION_ID),
+            correlation_id=headers.get(CORRELATION_ID, raw.message_id),
         )
 
     async def decode_message(self, message: StreamMessage[Any]) -> Any:

@@ -10,7 +10,7 @@ from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore import indices
-from dwh_eventstore.folds import approvals
+from dwh_eventstore.folds import approvals, line_items
 from dwh_eventstore.folds.registers import Target, claim, key_of, memory_of
 
 _RUN_EVENTS = {"job_completed": 0, "job_started": 1}
@@ -45,6 +45,11 @@ def run_id(environment: str, job_name: str, job_run_id: str, attempt: int) -> st
     return job_event_id("job_completed", environment, job_name, job_run_id, attempt)
 
 
+def is_run_event(event: Event) -> bool:
+    """Whether the event is the run's own, not one of its approval."""
+    return event.event_type in _RUN_EVENTS
+
+
 def targets(event: Event) -> list[Target]:
     """The run's own document and, for a run event, those of its earlier attempts."""
     if event.event_type not in _RUN_EVENTS and event.event_type not in _APPROVAL_EVENTS:
@@ -64,8 +69,11 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
         if event.attempt != target.attempt:
             return document | {"latest_attempt": False}
         memory = memory_of(document)
-        if claim(memory, "shown", key_of(event, _RUN_EVENTS[event.event_type])):
+        shows = claim(memory, "shown", key_of(event, _RUN_EVENTS[event.event_type]))
+        if shows:
             document |= shown(event, with_payload=target.model != indices.JOB_EVENTS)
+        if target.model == indices.JOB_EVENTS:
+            memory["lines"] = line_items.remembered(memory, event.body, shows=shows)
         document["fold"] = memory
     else:
         document |= _decided(document, event)

@@ -145,5 +145,6 @@ class BackendSuite:
         assert fates == [Fate.WRITTEN] * 1000 + [Fate.CONFLICT] * 200
 
     async def test_an_id_has_at_most_512_bytes(self, backend: Backend) -> None:
-        [longest] = await backend.write([Create(PLAIN, "x" * 512, {})])
-        assert longest.fate is Fate.WRITTEN
+        writes = [Create(PLAIN, "x" * 512, {}), Create(PLAIN, "b", {}), Create(PLAIN, "x" * 513, {})]
+        fates = [(await backend.write([write]))[0].fate for write in writes]
+        assert fates == [Fate.WRITTEN, Fate.WRITTEN, Fate.REFUSED]

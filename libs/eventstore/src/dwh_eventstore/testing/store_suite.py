@@ -2,15 +2,20 @@
 # ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import ManualClock
-from dwh_contracts.parse import event_from_body
+from dwh_contracts.parse import Event, event_from_body
+from dwh_contracts.times import parse_time
+from pydantic import JsonValue
 
 from dwh_eventstore import indices
+from dwh_eventstore.bootstrap import bootstrap_backend
 from dwh_eventstore.claims import ClaimState
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.log import Appended
@@ -166,8 +171,7 @@ class StoreSuite:
         assert [document and document["latest_attempt"] for document in documents] == [False, True]
 
     async def test_a_payload_that_clashes_is_kept_unsearchable_and_stops_nothing(self, store: Store) -> None:
-        good = job_of(store)
-        bad = job_of(store, "run-2")
+        good, bad = job_of(store), job_of(store, "run-2")
         clashing: JsonObject = {"extract": 5}
         await store.record([good.completed("GREEN")])
         await store.record([bad.completed("GREEN", metrics=bad.metrics(clashing))])
@@ -176,8 +180,103 @@ class StoreSuite:
         assert document is not None
         assert common is not None
         assert common["status"] == "SUCCESS"
-        if document["payload_overflow"]:  # memory has no dynamic mapping that could clash
-            assert document["payload_raw"] == clashing
+        assert (document["payload_overflow"], document["payload_raw"]) == (True, clashing)
+
+    async def test_a_payload_of_more_fields_than_an_index_may_have_is_set_aside(self, store: Store) -> None:
+        run = job_of(store)
+        many: JsonObject = {f"field_{number}": number for number in range(600)}
+        await store.record([run.completed("GREEN", metrics=run.metrics(many))])
+        document = await store.read_models.get(indices.job_read_model(run.job_name), run.run_id)
+        assert document is not None
+        assert (document["payload_overflow"], document["payload_raw"]) == (True, many)
+
+    async def test_a_text_that_looks_like_a_time_does_not_refuse_the_next_run(self, store: Store) -> None:
+        for number, text in enumerate(("2026-11-23", "none yet")):
+            run = job_of(store, f"run-{number}")
+            await store.record([run.completed("GREEN", metrics=run.metrics({"newest": text}))])
+            document = await store.read_models.get(indices.job_read_model(run.job_name), run.run_id)
+            assert document is not None
+            assert document["payload_overflow"] is False
+
+    async def test_jobs_whose_names_differ_in_one_sign_have_an_index_each(self, store: Store) -> None:
+        own = store.environment.replace("-", "_")
+        names = [f"{own}_a_b", f"{own}_a-b", f"{own}_a.b", f"{own}_A_b", "x" * 199 + "1", "x" * 199 + "2"]
+        names += [f"{own}_v0003", "common", "shared", f"v0001_{own}"]
+        runs = [RunFacts(name, f"run-{own}", environment=store.environment) for name in names]
+        await store.record([run.completed("GREEN") for run in runs])
+        places = [await store.backend.resolve(indices.job_read_model(name)) for name in names]
+        assert len(set(places) - {None}) == len(names)
+        for run in runs:
+            document = await store.read_models.get(indices.job_read_model(run.job_name), run.run_id)
+            assert document is not None
+            assert document["job_name"] == run.job_name
+
+    async def test_jobs_beyond_the_last_index_share_one_and_each_alias_shows_its_own_runs(
+        self, store: Store
+    ) -> None:
+        full = Store(
+            store.backend,
+            environment=store.environment,
+            service="test",
+            clock=store.clock,
+            most_job_indices=0,
+        )
+        runs = [
+            RunFacts(f"{store.environment}_{name}", f"run-{store.environment}", environment=store.environment)
+            for name in ("p", "q")
+        ]
+        await full.record([run.completed("GREEN") for run in runs])
+        await full.refresh()
+        models = [indices.job_read_model(run.job_name) for run in runs]
+        assert {await full.backend.resolve(model) for model in models} == {"rm-job-events-_shared-v0001"}
+        pages = [await full.read_models.search(model, {}) for model in models]
+        assert [[item["id"] for item in page.items] for page in pages] == [[run.run_id] for run in runs]
+        await full.record([run.completed("GREEN") for run in runs])
+        assert await full.read_models.get(models[0], runs[0].run_id) is not None
+
+    async def test_an_event_of_the_last_millisecond_redelivered_next_month_is_a_duplicate(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        last = parse_time("2026-11-30T23:59:59.999000Z")
+        run = RunFacts(f"job_{store.environment}", environment=store.environment, start=last)
+        event = run.completed("GREEN")
+        outcomes = await store.events.append([event])
+        clock.advance(8 * 24 * 3600)
+        outcomes += await store.events.append([event])
+        assert indices.month_index("job", event.timestamp) == "events-job-v1-2026-11"
+        assert outcomes == [Appended.STORED, Appended.DUPLICATE]
+
+    async def test_the_daily_bootstrap_closes_a_month_45_days_after_its_end_and_what_comes_then_is_late(
+        self, store: Store
+    ) -> None:
+        clock = ManualClock(parse_time("2021-06-10T00:00:00.000000Z"))
+        old = Store(store.backend, environment=store.environment, service="test", clock=clock)
+
+        def run(number: int) -> RunFacts:
+            return RunFacts(f"job_{store.environment}", f"run-{number}", 1, store.environment, clock.now())
+
+        async def daily() -> list[str]:
+            found = await bootstrap_backend(store.backend, replicas=0, now=clock.now())
+            return [line for line in found if "2021-06" in line and "open" in line]
+
+        await daily()
+        first, later = run(1).completed("GREEN"), run(2).completed("GREEN")
+        other = run(1).completed("RED")
+        outcomes = await old.events.append([first])
+        clock.advance((20 + 44) * 24 * 3600)  # 44 days after the end of June
+        open_still = await daily()
+        clock.advance(2 * 24 * 3600)
+        closed = await daily()
+        outcomes += await old.events.append([first, other, later])
+        outcomes += await old.events.append([later])
+        assert open_still == []
+        assert "index events-job-v1-2021-06 is still open for writing" in closed
+        assert outcomes == [
+            *(Appended.STORED, Appended.DUPLICATE, Appended.CONFLICT),
+            *(Appended.STORED, Appended.DUPLICATE),
+        ]
+        [in_late] = await store.backend.read([(indices.LATE, later.event_id)])
+        assert in_late is not None
 
     async def test_folding_again_changes_nothing(self, store: Store) -> None:
         run = job_of(store)
@@ -276,3 +375,53 @@ class StoreSuite:
         assert (document["state"], document["rev"]) == ("resolved", 2)
         assert [each["outcome"] for each in document["deliveries"]] == ["sent"]  # type: ignore[union-attr,call-overload,index]
         assert found.items == [document]
+
+    async def test_sums_of_line_items_by_name_equal_those_of_the_events_also_after_a_second_attempt(
+        self, store: Store
+    ) -> None:
+        def a_run(number: int, attempt: int) -> Event:
+            run = job_of(store, f"run-{number}", attempt)
+            own = number * 10 + attempt
+            types: list[JsonValue] = [
+                {"name": name, "records": own, "dropped": 1} for name in ("a", "b", "a")
+            ]
+            summary: list[JsonValue] = [{"category": "n", "records": own, "bytes": 7 * own, "file_count": 2}]
+            metrics = run.metrics({"transform": {"data_types": types}, "load": {"output_summary": summary}})
+            reasons: list[JsonValue] = [{"reason": reason, "count": own} for reason in ("x", "y")[:attempt]]
+            return run.completed("GREEN", attempt, metrics=metrics | {"drop_reasons": reasons})
+
+        first, second = [a_run(number, 1) for number in range(4)], [a_run(number, 2) for number in (1, 2)]
+        await store.record([*first, second[0]])
+        assert await self._line_sums(store) == _oracle([first[0], first[2], first[3], second[0]])
+        await store.record([second[1], *first, second[1]])
+        assert await self._line_sums(store) == _oracle([first[0], first[3], *second])
+
+    @staticmethod
+    async def _line_sums(store: Store) -> dict[tuple[str, str, str], float]:
+        await store.refresh()
+        where: JsonObject = {"environment": store.environment, "latest_attempt": True}
+        page = await store.read_models.search(indices.JOB_LINE_ITEMS, where, limit=1000)
+        return _sums(page.items)
+
+
+def _sums(lines: Sequence[JsonObject]) -> dict[tuple[str, str, str], float]:
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for line in lines:
+        for field in ("count", "records", "dropped", "bytes", "file_count"):
+            value = line.get(field)
+            if isinstance(value, int | float):
+                sums[str(line["kind"]), str(line["name"]), field] += int(value)
+    return dict(sums)
+
+
+def _oracle(events: Sequence[Event]) -> dict[tuple[str, str, str], float]:
+    """The same sums read from the events in the plainest way."""
+    lines: list[JsonObject] = []
+    for event in events:
+        metrics: Any = event.body["metrics"]
+        lines += [{"kind": "drop_reason", "name": each["reason"], **each} for each in metrics["drop_reasons"]]
+        payload = metrics["payload"]
+        lines += [{"kind": "data_type", **each} for each in payload["transform"]["data_types"]]
+        summary = payload["load"]["output_summary"]
+        lines += [{"kind": "category", "name": each["category"], **each} for each in summary]
+    return _sums(lines)

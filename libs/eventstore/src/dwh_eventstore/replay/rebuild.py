@@ -159,6 +159,8 @@ class Rebuild:
         current = await self._backend.resolve(self._name)
         if current is None:
             raise StoreError(f"there is no read model {self._name}")
+        if current == indices.physical(indices.SHARED_JOBS):
+            raise StoreError(f"{self._name} shares {current} with other jobs and cannot be made anew alone")
         return current
 
     async def _versions(self) -> list[str]:

@@ -305,6 +305,21 @@ class ReplaySuite:
         assert [(each.id, each.kind) for each in own] == [(lost.run_id, "missing")]
         assert verified["job-approvals"].differences == verified["job-triggers"].differences == ()
 
+    async def test_jobs_that_share_an_index_are_verified_apart_and_not_rebuilt_alone(
+        self, store: Store
+    ) -> None:
+        folded = ReadModels(
+            store.backend, clock=store.clock, replicas=0, jitter=lambda: 0.5, most_job_indices=0
+        )
+        events = [RunFacts(job).completed("GREEN") for job in ("transform_images", "filter_images")]
+        await store.events.append(events)
+        await folded.fold(events)
+        found = {each.name: each for each in await verify(store.backend, None, clock=store.clock)}
+        for name in ("job-events-transform-images", "job-events-filter-images"):
+            assert (found[name].documents, found[name].differences) == (1, ())
+            with pytest.raises(StoreError, match="with other jobs"):
+                await rebuild(store, name).run()
+
     async def test_the_checksum_depends_on_documents_and_not_on_their_order(self, store: Store) -> None:
         async def checksum() -> str:
             [verified] = await verify(store.backend, ["job-events"], clock=store.clock)

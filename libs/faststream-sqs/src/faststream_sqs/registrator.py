@@ -23,9 +23,9 @@ from faststream_sqs.config import (
     SQSSubscriberSpecificationConfig,
 )
 from faststream_sqs.consume.consumer import ConsumeOptions
-from faststream_sqs.consume.ordering import Order, key_of
 from faststream_sqs.consume.subscriber import SQSSubscriber
 from faststream_sqs.large import MissingPayloadError
+from faststream_sqs.order import Order, key_of
 from faststream_sqs.produce.publisher import SQSPublisher
 from faststream_sqs.schemas import Batch, Coalesce, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification

@@ -90,8 +90,10 @@ class Lanes:
         for head in group:
             lane = self._working.pop(head)
             if self._closed:
-                continue
-            if head.state is DeliveryState.HELD and head.again is not None:
+                self._give_up(
+                    [head]
+                )  # it was kept a moment before the drain; nothing happens to a settled one
+            elif head.state is DeliveryState.HELD and head.again is not None:
                 lane.pause = asyncio.get_running_loop().create_task(self._try_again(lane, head, head.again))
             else:
                 self._advance(lane)

@@ -4,10 +4,10 @@ BIN := .venv/bin
 JOBS := .venvs/jobs/bin/python
 AIRFLOW := .venvs/airflow-3.3/bin/python
 CHART := .venvs/chart/bin/python
-SOURCES := libs services cli local jobs dags scripts deploy tests
+SOURCES := libs services cli local jobs dags scripts deploy benchmarks tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release bench check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -50,7 +50,7 @@ test-terraform: ## Terraform: modules, plans, rights, filters; without AWS and w
 	$(PYTEST) tests/terraform
 
 test-helm: python ## The chart: schema, manifests, mistakes in values; without a cluster
-	@$(PYTHON) scripts/setup.py chart
+	@$(PYTHON) scripts/setup.py chart policy
 	$(CHART) -m pytest tests/helm
 
 test-guides: python ## The guides: runs what can run, checks what needs an account or a cluster
@@ -68,6 +68,10 @@ image: setup ## Build the image localhost/dwh:<version> without a Docker daemon 
 
 release: setup ## Everything of a release into dist/<version>/; publishes nothing
 	@$(BIN)/python scripts/release.py
+
+bench: python ## Measurements of benchmarks/: tables here, figures in benchmarks/results/
+	@$(PYTHON) scripts/setup.py workspace peers
+	$(BIN)/python benchmarks/sqs/bench.py
 
 check: python ## Format, lint, types, imports, dependencies, unit tests
 	@$(PYTHON) scripts/setup.py workspace jobs

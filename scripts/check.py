@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
-SOURCES = ["libs", "services", "cli", "local", "jobs", "dags", "scripts", "deploy", "tests"]
+SOURCES = ["libs", "services", "cli", "local", "jobs", "dags", "scripts", "deploy", "benchmarks", "tests"]
 PACKAGES = [
     *("libs/contracts", "libs/faststream-sqs", "libs/eventstore", "libs/runtime"),
     *("services/indexer", "services/alerts", "services/orchestrator", "services/approvals", "cli", "local"),

@@ -44,7 +44,9 @@ ENVIRONMENTS = (
     Environment("aws", ".venvs/aws", "aws.txt"),
     Environment("terraform", ".venvs/terraform", "terraform.txt"),
     Environment("chart", ".venvs/chart", "chart.txt", ("libs/contracts", "libs/runtime"), on_demand=True),
+    Environment("policy", ".venvs/policy", "policy.txt", on_demand=True),
     Environment("airflow", ".venvs/airflow-3.3", "airflow-3.3.txt"),
+    Environment("peers", ".venvs/peers", "peers.txt", on_demand=True),
 )
 
 

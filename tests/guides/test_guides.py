@@ -8,6 +8,7 @@ import yaml
 from conftest import MARK
 from pages import GUIDES, MARKS, ROOT, blocks, scripts
 from shell import Script
+from tools import objects
 
 NAMES = {"install-aws.md", "operate.md", "upgrade.md"}
 CHECKED = [
@@ -91,11 +92,17 @@ def test_alerts_that_a_guide_names_have_a_page():
 def test_the_guide_of_scaling_changes_the_objects_of_one_consumer_only(executed):
     tree, _ = executed(ROOT / "docs" / "guide" / "operate.md")
     before, after = (
-        {(made["kind"], made["metadata"]["name"]): made for made in yaml.safe_load_all(path.read_text())}
+        {(made["kind"], made["metadata"]["name"]): made for made in objects(path.read_text())}
         for path in (tree / "before.yaml", tree / "after.yaml")
     )
     changed = {key for key in before if before[key] != after[key]}
     assert changed == {("ScaledObject", "dwh-alerts")}
+
+
+def test_the_secret_of_the_installation_has_the_keys_that_its_pods_read(executed):
+    tree, _ = executed(ROOT / "docs" / "guide" / "install-aws.md")
+    read = re.findall(r"^ +- key: (\S+)\n +path:", (tree / "rendered.yaml").read_text(), re.MULTILINE)
+    assert {path.name for path in (tree / "secrets").iterdir()} == set(read)
 
 
 # What a guide must not say, and what it then hears: the checks bite.
@@ -116,6 +123,7 @@ MISTAKES = {
     "kubectl -n dwh exec deploy/dwh-indexer -- dwh runs show": "Missing argument",
     "kubectl -n dwh get deploy/dwh-notices": "no Deployment dwh-notices",
     "kubectl -n dwh logs -l app.kubernetes.io/component=notices": "no pod has the label",
+    "kubectl -n dwh create job x --from=cronjob/dwh-daily": "no CronJob dwh-daily",
     "kubectl -n dwh restart deploy/dwh-alerts": "not known here",
     "helm upgrade dwh helm/dwh -f helm/dwh/values-prod.yaml --set consumers.alerts.scaling.most=3": "most",
     "helm upgrade dwh helm/dwh -f helm/dwh/values-production.yaml": "values-production.yaml",
@@ -123,6 +131,7 @@ MISTAKES = {
     "terraform -chdir=terraform/environments/prod output -raw opensearch_url": "output opensearch_url",
     "terraform -chdir=terraform/environments/production plan": "is no environment",
     "terraform apply": "in which folder",
+    "terraform -chdir=terraform/environments/dev apply -target=aws_sqs_queue.x": "aws_sqs_queue.x",
     "docker build --file Dockerfile .": "there is no Dockerfile",
     "python3 scripts/helm_value.py": "there is no scripts/helm_value.py",
     ".venv/bin/python scripts/helm_values.py --digest x": "no option --digest",

@@ -73,6 +73,12 @@ def test_the_indexer_alone_sees_how_far_the_log_is_and_keeps_how_far_it_has_read
     assert writers(made, indices.REGISTRY) == set()
 
 
+def test_everybody_may_ask_of_the_whole_store_which_index_an_alias_names(made):
+    for name in (*SERVICES, "selftest"):
+        assert may(made, name, ".some-index", "indices:admin/aliases/get")
+        assert not may(made, name, ".some-index", "read")
+
+
 def test_nobody_deletes_and_the_test_of_a_release_writes_nothing(made):
     for name in (*SERVICES, "selftest"):
         actions = {
@@ -81,6 +87,7 @@ def test_nobody_deletes_and_the_test_of_a_release_writes_nothing(made):
             for action in grant["allowed_actions"]
         }
         assert not {action for action in actions if "delete" in action or action.startswith("*")}
+        assert not {action for action in actions if action in ("indices_all", "manage", "write", "crud")}
         assert not may(made, name, "events-job-v1-2026-11", "indices:data/write/delete")
     assert not writers(made, "rm-job-events-v0001") - set(SERVICES)
     assert not may(made, "selftest", "rm-job-events-v0001", "indices:data/write/index")

@@ -27,7 +27,7 @@ PLAIN = {
 KUBECTL = {
     "annotate": set(),
     "apply": {"f"},
-    "create": {"from-file", "dry-run", "o"},
+    "create": {"from", "from-file", "dry-run", "o"},
     "delete": set(),
     "drain": {"ignore-daemonsets", "delete-emptydir-data", "timeout"},
     "exec": set(),
@@ -41,8 +41,9 @@ KUBECTL = {
     "wait": {"l", "for", "timeout"},
 }
 KINDS = {
-    "cronjobs": "CronJob", "deploy": "Deployment", "job": "Job", "namespace": "Namespace", "pod": "Pod",
-    "pods": "Pod", "scaledobject": "ScaledObject", "scaledobjects": "ScaledObject", "secret": "Secret",
+    "cronjob": "CronJob", "cronjobs": "CronJob", "deploy": "Deployment", "job": "Job", "secret": "Secret",
+    "namespace": "Namespace", "pod": "Pod", "pods": "Pod", "scaledobject": "ScaledObject",
+    "scaledobjects": "ScaledObject",
 }  # fmt: skip
 HELM = {
     "get": {"namespace"},
@@ -73,7 +74,6 @@ class Checker:
         self.components = {
             made["metadata"]["labels"].get("app.kubernetes.io/component", "") for made in release
         }
-        self.revisions = {}
 
     def check(self, words, functions=frozenset()):
         tool, *rest = words
@@ -116,12 +116,15 @@ class Checker:
         verb, *objects = alone
         if verb in ("create", "rollout"):
             verb_, objects = verb, objects[1:]
-            assert alone[1] in {"namespace", "secret", "status", "restart", "undo"}, (
+            assert alone[1] in {"job", "namespace", "secret", "status", "restart", "undo"}, (
                 f"kubectl {verb_} {alone[1]}"
             )
         assert verb in KUBECTL, f"kubectl {verb}: not known here"
         unknown = set(options) - KUBECTL[verb] - {"n"}
         assert not unknown, f"kubectl {verb}: no option {sorted(unknown)}"
+        for source in options.get("from", []):
+            self._object(verb, source)
+            self.names.add((KINDS[alone[1]], objects[0]))
         for object_ in objects:
             self._object(verb, object_)
         for label in options.get("l", []):
@@ -177,11 +180,11 @@ class Checker:
             self._target(target)
 
     def _target(self, address):
-        *modules, kind, name = re.sub(r"\[[^]]*\]", "", address).replace("module.", "").split(".")
         text = "".join(path.read_text() for path in (self.root / "terraform").rglob("*.tf"))
-        assert f'resource "{kind}" "{name}"' in text, f"terraform: no resource {kind}.{name}"
-        for module in modules:
-            assert f'module "{module}"' in text, f"terraform: no module {module}"
+        parts = re.sub(r"\[[^]]*\]", "", address).split(".")
+        for kind, name in zip(parts[::2], parts[1::2], strict=True):
+            block = f'module "{name}"' if kind == "module" else f'resource "{kind}" "{name}"'
+            assert block in text, f"terraform: nothing is called {kind}.{name}"
 
     def _docker(self, words):
         options, alone = _options(words)

@@ -14,9 +14,10 @@ from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_local.aws import client
 from dwh_local.topology import ensure_queue, subscribe
+from kube import until
 
 FAILED_EVERY = 50
-LOCAL = "local"
+LOCAL, TRIGGERS = "local", "mwaa-triggers"
 
 
 class Load:
@@ -31,11 +32,11 @@ class Load:
         names, endpoint = system.names, system.names.endpoint_url
         self._sns, self._sqs = client("sns", endpoint), client("sqs", endpoint)
         self._topic = names.topic_arn("job-events")
-        self._triggers, heard = names.queue_url("mwaa-triggers"), f"heard-{name}"
-        self._heard = ensure_queue(self._sqs, names.name(heard), {})
-        self._sqs.purge_queue(QueueUrl=self._triggers)
+        self._heard = f"heard-{name}"
+        ensure_queue(self._sqs, names.name(self._heard), {})
+        self._sqs.purge_queue(QueueUrl=names.queue_url(TRIGGERS))
         for topic in ("quality-alerts-warning", "quality-alerts-critical"):
-            subscribe(self._sns, names.topic_arn(topic), names.queue_arn(heard), {})
+            subscribe(self._sns, names.topic_arn(topic), names.queue_arn(self._heard), {})
         self._stop, self._thread = threading.Event(), None
 
     def send(self, count):
@@ -80,9 +81,7 @@ class Load:
         problems = [f"not stored: {event_id}" for event_id in sorted(set(self.sent) - stored)]
         started = Counter(
             source
-            for source, _ in {
-                (m["source"]["job_run_id"], m["run_id"]) for m in self._received(self._triggers)
-            }
+            for source, _ in {(m["source"]["job_run_id"], m["run_id"]) for m in self._received(TRIGGERS)}
         )
         problems += [f"{started[run]} DAG runs for {run}" for run in sorted(runs) if started[run] != 1]
         alerts = [alert for alert in self._received(self._heard) if not alert.get("possible_duplicate")]
@@ -102,7 +101,8 @@ class Load:
         attributes = {
             key: {"DataType": "String", "StringValue": value} for key, value in attributes_of(body).items()
         }
-        self._sns.publish(TopicArn=self._topic, Message=canonical_json(body), MessageAttributes=attributes)
+        text = canonical_json(body).decode()
+        self._sns.publish(TopicArn=self._topic, Message=text, MessageAttributes=attributes)
 
     def _documents(self, index):
         query = {"prefix": {"job_run_id": f"load-{self.name}-"}}
@@ -115,10 +115,16 @@ class Load:
         )
         return [hit["_source"] for hit in answer.raise_for_status().json()["hits"]["hits"]]
 
-    def _received(self, url):
-        found = []
-        while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"]))
-                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    def _received(self, queue):
+        """Every message of a queue; one that a reader before us took and died with comes back in its time."""
+        url, found = self.system.names.queue_url(queue), []
+
+        def emptied():
+            while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    found.append(json.loads(message["Body"]))
+                    self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return self.waiting(queue) == 0
+
+        until(emptied, f"every message of {queue}", seconds=300)
         return found

@@ -12,11 +12,11 @@ from dwh_contracts.clock import SystemClock
 from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
-from dwh_eventstore import StoreUnavailable
+from dwh_eventstore import StoreDenied, StoreUnavailable
 from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable
 
 from dwh_cli.connect import setting
-from dwh_cli.exits import No, NoServer
+from dwh_cli.exits import No, NoServer, Usage
 from dwh_cli.store import opened_store
 
 JOB_NAME = "dwh_selftest"
@@ -36,6 +36,8 @@ def selftest(
         took = asyncio.run(_round_trip(event, seconds))
     except AwsRefused as refused:
         raise No(f"publishing to {setting('DWH_JOB_EVENTS_TOPIC_ARN')} was refused: {refused}") from None
+    except StoreDenied as denied:
+        raise Usage(str(denied)) from None
     except (AwsUnavailable, StoreUnavailable) as away:
         raise NoServer(str(away)) from None
     if took is None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from dwh_eventstore import Store, StoreError, StoreSettings, StoreUnavailable, open_store
+from dwh_eventstore import Store, StoreDenied, StoreError, StoreSettings, StoreUnavailable, open_store
 
 from dwh_cli.connect import secret, setting
 from dwh_cli.exits import NoServer, Usage
@@ -29,6 +29,7 @@ def store_settings() -> StoreSettings:
         auth=auth,  # type: ignore[arg-type]
         user=os.environ.get("DWH_OPENSEARCH_USER") or None,
         password=secret("DWH_OPENSEARCH_PASSWORD"),
+        region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
         replicas=int(replicas),
     )
 
@@ -48,11 +49,13 @@ def wait_for(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine that reads the store to its end.
 
     Raises:
-        Usage: the settings of the store are wrong.
+        Usage: the settings of the store are wrong, or it does not take the credentials they name.
         NoServer: the store does not answer; the text says where it was looked for.
     """
     try:
         return asyncio.run(work())
+    except StoreDenied as error:
+        raise Usage(str(error)) from error
     except StoreUnavailable as error:
         raise NoServer(str(error)) from error
     except StoreError as error:

@@ -1,5 +1,7 @@
 import asyncio
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from dwh_contracts.parse import event_from_body
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_runtime.testing import MemoryAws
+from issuer import AUDIENCE, an_issuer
 
 pytestmark = pytest.mark.integration
+ENVIRONMENT = "local"
+REASON = "the dropped rows are replayed tonight"
 DYING = Path(__file__).with_name("dying_approvals.py")
 
 
@@ -33,6 +38,43 @@ async def test_a_red_run_is_opened_approved_and_published(approvals):
     page = await approvals.get("/runs/transform_images/run-line")
     assert page.status_code == 200
     assert approvals.running.stop() == 0
+
+
+async def test_in_mode_oidc_a_token_decides_from_the_command_line_and_a_name_does_not(approvals):
+    run = ("transform_images", "run-oidc")
+    with an_issuer() as issuer:
+        approvals.start(DWH_AUTH_MODE="oidc", DWH_OIDC_ISSUER=issuer.url, DWH_OIDC_AUDIENCE=AUDIENCE)
+        await approvals.red_run("run-oidc")
+        token = issuer.token(approvals.running.clock.now())
+        await approvals.running.until(lambda: _succeeds(approvals, token, "show", *run))
+
+        name = await dwh_approvals(approvals, "", "approve", *run, "--reason", REASON, "--as", "ann")
+        stale = issuer.token(approvals.running.clock.now(), exp=1)
+        expired = await dwh_approvals(approvals, stale, "approve", *run, "--reason", REASON)
+        approved = await dwh_approvals(approvals, token, "approve", *run, "--reason", REASON)
+
+        assert [answer.returncode for answer in (name, expired, approved)] == [1, 1, 0]
+        assert "sign in" in name.stderr
+        assert "expired" in expired.stderr
+        assert "is approved by ann@example.com" in approved.stdout
+        assert (await approvals.claim("run-oidc"))["event"]["principal"] == f"oidc:{issuer.url}#subject-1"
+        assert approvals.running.stop() == 0
+
+
+async def dwh_approvals(approvals, token, *arguments):
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "dwh_cli", "approvals", *arguments],
+        env={"DWH_ENVIRONMENT": ENVIRONMENT, "DWH_APPROVALS_URL": approvals.url, "DWH_TOKEN": token},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def _succeeds(approvals, token, *arguments):
+    return (await dwh_approvals(approvals, token, *arguments)).returncode == 0
 
 
 async def test_a_decision_whose_process_died_after_the_claim_is_finished_within_10_s(approvals):

@@ -41,6 +41,7 @@ class Line:
     ledger: object
     app: object
     backend: MemoryBackend
+    close: object
 
     async def replica(self, **approval):
         """Another one over the same store, topic and clock."""
@@ -66,7 +67,7 @@ class Line:
 
     async def indexed(self, **over):
         """What the indexer does: the run is in the store before its message comes here."""
-        event = event_from_body(a_job_event(environment="local", **over))
+        event = event_from_body(a_job_event(**{"environment": self.store.environment, **over}))
         await self.store.record([event])
         return event
 
@@ -118,14 +119,26 @@ def settings(**over):
     )
 
 
-async def make_line(backend=None, aws=None, clock=None, **approval):
+async def make_line(backend=None, aws=None, clock=None, mode=None, **approval):
     clock = clock or ManualClock(NOW)
     aws, backend = aws or MemoryAws(), backend or MemoryBackend()
     aws.objects.stored[CONFIG_URI] = config(**approval)
-    store = memory_store("local", clock, service="approvals", backend=backend)
-    parts = compose(settings(), store=store, aws=aws, clock=clock)
+    store = memory_store(
+        (mode or {}).get("environment", "local"), clock, service="approvals", backend=backend
+    )
+    parts = compose(settings(**(mode or {})), store=store, aws=aws, clock=clock)
     await parts.configs.refresh()
-    return Line(store, aws, clock, parts.consumer, parts.expiry, parts.ledger, parts.app, backend)
+    return Line(
+        store,
+        aws,
+        clock,
+        parts.consumer,
+        parts.expiry,
+        parts.ledger,
+        parts.app,
+        backend,
+        parts.identity.close,
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,13 @@ GOOD = {
     "DWH_AUTH_MODE": "local",
 }
 
+OIDC = {
+    "DWH_ENVIRONMENT": "prod",
+    "DWH_AUTH_MODE": "oidc",
+    "DWH_OIDC_ISSUER": "https://login.example.com/realms/dwh",
+    "DWH_OIDC_AUDIENCE": "dwh-prod",
+}
+
 
 def load_with(monkeypatch, **over):
     for name, value in base_environment(**(GOOD | over)).items():
@@ -26,10 +33,20 @@ def test_the_local_mode_starts_in_the_local_environment(monkeypatch):
     assert load_with(monkeypatch).auth_mode == "local"
 
 
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_the_mode_oidc_starts_everywhere(monkeypatch, environment):
+    settings = load_with(monkeypatch, **(OIDC | {"DWH_ENVIRONMENT": environment}))
+    assert (settings.auth_mode, settings.oidc_groups_claim) == ("oidc", "groups")
+
+
 @pytest.mark.parametrize(
     ("over", "text"),
     [
-        ({"DWH_AUTH_MODE": "oidc"}, "DWH_AUTH_MODE=oidc is not available in this build"),
+        ({"DWH_AUTH_MODE": "oidc"}, "DWH_AUTH_MODE=oidc needs DWH_OIDC_ISSUER and DWH_OIDC_AUDIENCE"),
+        (OIDC | {"DWH_OIDC_AUDIENCE": ""}, "DWH_AUTH_MODE=oidc needs DWH_OIDC_AUDIENCE"),
+        (OIDC | {"DWH_OIDC_ISSUER": "http://login.example.com"}, "DWH_OIDC_ISSUER must be an https address"),
+        (OIDC | {"DWH_OIDC_ISSUER": "login.example.com"}, "DWH_OIDC_ISSUER must be an https address"),
+        (OIDC | {"DWH_OIDC_ISSUER": "https://["}, "DWH_OIDC_ISSUER must be an https address"),
         ({"DWH_ENVIRONMENT": "dev"}, "DWH_AUTH_MODE=local needs DWH_ENVIRONMENT=local"),
         ({"DWH_AUTH_MODE": ""}, "DWH_AUTH_MODE is missing"),
         ({"DWH_AUTH_MODE": "none"}, "DWH_AUTH_MODE: "),
@@ -42,9 +59,10 @@ def test_anything_else_does_not_start_and_says_why(monkeypatch, over, text):
     assert any(problem.startswith(text) for problem in refused.value.problems), refused.value.problems
 
 
-async def test_the_whole_service_is_put_together_from_its_settings(monkeypatch):
+@pytest.mark.parametrize("mode", [{}, OIDC], ids=["local", "oidc"])
+async def test_the_whole_service_is_put_together_from_its_settings(monkeypatch, mode):
     clock = ManualClock(memory_store().clock.now())
     service = await build(
-        load_with(monkeypatch), store=memory_store("local", clock), aws=MemoryAws(), clock=clock
+        load_with(monkeypatch, **mode), store=memory_store("local", clock), aws=MemoryAws(), clock=clock
     )
     assert service.name == "approvals"

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from aws_front import aws_front
 from dwh_cli import connect, show
 from dwh_cli.verbs import VERBS
 from dwh_contracts.clock import SystemClock
@@ -58,6 +59,7 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
         (["runs", "list"], {"DWH_OPENSEARCH_REPLICAS": "x"}, "DWH_OPENSEARCH_REPLICAS"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "magic"}, "DWH_OPENSEARCH_AUTH"),
         (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "basic"}, "basic needs a user and a password"),
+        (["runs", "list"], {"DWH_OPENSEARCH_AUTH": "sigv4", "AWS_REGION": ""}, "set AWS_REGION"),
         (
             ["runs", "list"],
             {"DWH_OPENSEARCH_AUTH": "basic", "DWH_OPENSEARCH_PASSWORD_FILE": "no-such-secret"},
@@ -122,6 +124,18 @@ def test_a_server_that_does_not_answer_ends_with_3_and_its_address(arguments):
     assert answer.returncode == 3
     [line] = answer.stderr.splitlines()
     assert "127.0.0.1:9" in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["runs", "list"], ["trace", "r-1"], ["why", "d", "--job", "j", "--run", "r"], ["bootstrap"]]
+)
+def test_refused_credentials_end_with_2_and_what_to_do(arguments):
+    with aws_front() as front:
+        answer = dwh(*arguments, DWH_OPENSEARCH_URL=front.url, DWH_OPENSEARCH_AUTH="sigv4")
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert line.startswith(f"dwh: OpenSearch at {front.url} answered 403: ")
+    assert [seen.access_key for seen in front.seen] == ["local"]
 
 
 def test_a_password_is_read_from_the_file_that_its_variable_names(monkeypatch, tmp_path):

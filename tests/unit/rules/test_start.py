@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from dwh_approvals.identity import UNKNOWN_BECAUSE
 from dwh_contracts.clock import ManualClock
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_eventstore import memory_store
@@ -48,7 +49,7 @@ NEEDED = {
     "alerts": {("dwh_effects_total", ("notify", "failed"))},
     "orchestrator": {("dwh_effects_total", ("trigger", "failed"))},
     "approvals": {
-        *(("dwh_auth_failures_total", (reason,)) for reason in ("missing", "bad-name")),
+        *(("dwh_auth_failures_total", (reason,)) for reason in UNKNOWN_BECAUSE),
         *(("dwh_http_requests_total", (DECISIONS, "POST", status)) for status in ("500", "503")),
     },
 }

@@ -3,7 +3,7 @@
 from dwh_eventstore.bootstrap import bootstrap
 from dwh_eventstore.claims import Claim, Claims, ClaimState
 from dwh_eventstore.documents import Documents, Versioned
-from dwh_eventstore.errors import AppendRejected, StoreError, StoreUnavailable
+from dwh_eventstore.errors import AppendRejected, StoreDenied, StoreError, StoreUnavailable
 from dwh_eventstore.leases import Lease, Leases
 from dwh_eventstore.log import Appended, Entry, EventLog, Origin
 from dwh_eventstore.memory import MemoryBackend
@@ -29,6 +29,7 @@ __all__ = [
     "Quarantine",
     "ReadModels",
     "Store",
+    "StoreDenied",
     "StoreError",
     "StoreSettings",
     "StoreUnavailable",

@@ -7,7 +7,7 @@ hide what became of each item.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from dwh_contracts.canonical import JsonObject
@@ -17,11 +17,15 @@ from opensearchpy.exceptions import ConnectionTimeout, TransportError
 from opensearchpy.serializer import JSONSerializer
 
 from dwh_eventstore import scanning
+from dwh_eventstore.access import DENIED, is_denial, remedy
 from dwh_eventstore.backend import Found, Query, Shard, Write, Written
 from dwh_eventstore.bulk import written
-from dwh_eventstore.errors import StoreError, StoreUnavailable
+from dwh_eventstore.errors import StoreDenied, StoreError, StoreUnavailable
 from dwh_eventstore.settings import StoreSettings
 from dwh_eventstore.writer import Answer, BulkWriter
+
+if TYPE_CHECKING:
+    from dwh_eventstore.sigv4 import Signer
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -54,6 +58,8 @@ class OpenSearchBackend:
         self._wait_for = settings.wait_for_active_shards
         self._timeout = settings.timeout_seconds
         self._sleep = sleep
+        self._auth = settings.auth
+        self._signer = _signer(settings)
         self._writer = BulkWriter(
             self._bulk, undecided=self._undecided, sleep=sleep, jitter=random.SystemRandom().random
         )
@@ -84,7 +90,7 @@ class OpenSearchBackend:
         return Answer(_OK, [written(item) for item in answer["items"]])
 
     def _undecided(self, answer: Answer) -> StoreUnavailable:
-        return StoreUnavailable(f"OpenSearch at {self._url} answered {answer.status}: {answer.reason}")
+        return self._refused(answer.status, answer.reason)
 
     async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
         """See `Backend`. Waits for the shard of an index that another writer has just created."""
@@ -232,6 +238,8 @@ class OpenSearchBackend:
 
     async def close(self) -> None:
         """See `Backend`."""
+        if self._signer is not None:
+            await self._signer.credentials.close()
         await self._client.close()
 
     async def _ask(
@@ -255,6 +263,9 @@ class OpenSearchBackend:
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
     ) -> Any:
         headers = {"content-type": "application/x-ndjson" if isinstance(body, bytes) else "application/json"}
+        if self._signer is not None:
+            body = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+            headers = await self._signer.signed(method, path, params or {}, body, headers)
         try:
             return await self._client.transport.perform_request(
                 method,
@@ -266,9 +277,19 @@ class OpenSearchBackend:
             )
         except (NoAnswer, ConnectionTimeout, OSError) as error:
             raise StoreUnavailable(f"no answer from OpenSearch at {self._url}: {_reason(error)}") from error
+        except TransportError as error:
+            if self._signer is not None and error.status_code in DENIED:
+                self._signer.credentials.forget()
+            raise
 
     def _unavailable(self, error: TransportError) -> StoreUnavailable:
-        return StoreUnavailable(f"OpenSearch at {self._url} answered {error.status_code}: {_reason(error)}")
+        return self._refused(error.status_code, _reason(error))
+
+    def _refused(self, status: int, reason: str) -> StoreUnavailable:
+        text = f"OpenSearch at {self._url} answered {status}: {reason}"
+        if is_denial(status, reason):
+            return StoreDenied(f"{text}; {remedy(self._auth, status, reason)}")
+        return StoreUnavailable(text)
 
 
 def search_body(query: Query) -> JsonObject:
@@ -316,16 +337,26 @@ def _reason(error: Exception) -> str:
     told = info.get("error") if isinstance(info, dict) else None
     if isinstance(told, dict) and told.get("reason"):
         return f"{told.get('type')}: {told['reason']}"
+    if isinstance(info, dict) and (said := info.get("message") or info.get("Message")):
+        return str(said)  # AWS, in front of the engine
     if isinstance(error, NoAnswer) and len(error.args) > _INFO:
         return str(error.args[1])  # the client's text names the same cause twice
     return str(error) or type(error).__name__
 
 
 def _credentials(settings: StoreSettings) -> tuple[str, str] | None:
-    if settings.auth == "sigv4":
-        raise StoreError("requests to OpenSearch cannot be signed yet; use the auth modes none or basic")
-    if settings.auth == "none":
+    if settings.auth != "basic":
         return None
     if settings.user is None or settings.password is None:
         raise StoreError("the auth mode basic needs a user and a password")
     return settings.user, settings.password
+
+
+def _signer(settings: StoreSettings) -> "Signer | None":
+    if settings.auth != "sigv4":
+        return None
+    if settings.region is None:
+        raise StoreError("the auth mode sigv4 signs for a region: set AWS_REGION")
+    from dwh_eventstore.sigv4 import ChainCredentials, Signer  # noqa: PLC0415 - slow to import, seldom needed
+
+    return Signer(settings.url, settings.region, ChainCredentials(settings.timeout_seconds))

@@ -47,12 +47,12 @@ class ReadModels:
         clock: Clock,
         replicas: int,
         jitter: Callable[[], float],
-        pinned: Mapping[str, str] | None = None,
         most_job_indices: int = indices.MOST_JOB_INDICES,
+        pinned: Mapping[str, str] | None = None,
     ) -> None:
-        """With `pinned` (read model → index) these indices are written, whatever the aliases name.
+        """Jobs that are seen first when there are `most_job_indices` share one index, each by its alias.
 
-        Jobs that are seen first when there are `most_job_indices` share one index, each by its alias.
+        With `pinned` (read model → index) these indices are written, whatever the aliases name.
         """
         self._most_job_indices = most_job_indices
         self._backend = backend
@@ -72,23 +72,23 @@ class ReadModels:
 
     async def refold(self, events: Sequence[Event], models: Container[str] | None = None) -> int:
         """`fold`, of these read models only; how many documents were behind and had to be written."""
-        plans: dict[str, Plan] = {}
+
+        def wanted(model: str) -> bool:
+            return models is None or model in models
+
         jobs = {indices.job_read_model(event.job_name): event.job_name for event in events if event.job_name}
-        for event in events:
-            for target in folds.targets(event):
-                if models is not None and target.model not in models:
-                    continue
-                change = partial(_folded, event=event, target=target)
-                plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
+        plans = _plans(events, wanted)
         decisions = plans.pop(indices.JOB_APPROVALS, {})
         lines: Plan = {}
         total = 0
         for model, plan in plans.items():
             documents, count = await self._apply(model, plan, jobs.get(model, ""))
             total += count
-            if model == indices.JOB_EVENTS and (models is None or indices.JOB_APPROVALS in models):
+            if model != indices.JOB_EVENTS:
+                continue
+            if wanted(indices.JOB_APPROVALS):
                 _add_quality(decisions, documents)
-            if model == indices.JOB_EVENTS and (models is None or indices.JOB_LINE_ITEMS in models):
+            if wanted(indices.JOB_LINE_ITEMS):
                 _add_lines(lines, documents)
         if decisions:
             total += (await self._apply(indices.JOB_APPROVALS, decisions))[1]
@@ -233,6 +233,17 @@ def _add_quality(decisions: Plan, documents: Sequence[JsonObject]) -> None:
             if isinstance(item, dict):
                 change = partial(_with_run, item=item, run=run)
                 decisions.setdefault(str(item["id"]), []).append(change)
+
+
+def _plans(events: Sequence[Event], wanted: Callable[[str], bool]) -> dict[str, Plan]:
+    """The changes that events make, by read model and document."""
+    plans: dict[str, Plan] = {}
+    for event in events:
+        for target in folds.targets(event):
+            if wanted(target.model):
+                change = partial(_folded, event=event, target=target)
+                plans.setdefault(target.model, {}).setdefault(target.id, []).append(change)
+    return plans
 
 
 def _add_lines(lines: Plan, documents: Sequence[JsonObject]) -> None:

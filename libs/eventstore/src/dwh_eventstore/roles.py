@@ -10,12 +10,14 @@ Body = dict[str, Any]
 
 ASK = ["cluster_composite_ops", "cluster:monitor/main", "cluster:monitor/health"]
 """Whole requests: several documents at a time, whether the store answers."""
-READ = ["read", "indices:admin/get", "indices:admin/aliases/get"]
+READ = ["read", "indices:admin/get"]
 WRITE = [
     *("indices:data/write/bulk*", "indices:data/write/index"),
     *("indices:admin/mapping/put", "indices:admin/refresh*"),
 ]
 CREATE = ["indices:admin/create", "indices:admin/aliases"]
+ALIASES = {"index_patterns": ["*"], "allowed_actions": ["indices:admin/aliases/get"]}
+"""Which index an alias names is asked of the whole store."""
 
 SWEEP = ["indices:monitor/stats", "indices:admin/refresh*"]
 """What reading the whole log takes beside reading it: how far each shard is, and making that visible."""
@@ -49,7 +51,7 @@ def _role(service: str) -> Body:
 
 
 def _body(*grants: Body) -> Body:
-    return {"cluster_permissions": ASK, "index_permissions": list(grants)}
+    return {"cluster_permissions": ASK, "index_permissions": [ALIASES, *grants]}
 
 
 def _grant(patterns: list[str], actions: list[str]) -> Body:

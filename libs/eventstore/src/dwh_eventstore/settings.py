@@ -1,7 +1,8 @@
 """Where the store is and how a service uses it."""
 
 from dataclasses import dataclass
-from typing import Literal
+
+from dwh_eventstore.access import Auth
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +13,11 @@ class StoreSettings:
     environment: str
     service: str
     """Name of the writer; recorded with each stored document."""
-    auth: Literal["none", "basic", "sigv4"] = "none"
+    auth: Auth = "none"
     user: str | None = None
     password: str | None = None
+    region: str | None = None
+    """Of AWS; requests are signed for it in the mode `sigv4`."""
     replicas: int = 0
     wait_for_active_shards: str = "1"
     timeout_seconds: float = 10.0

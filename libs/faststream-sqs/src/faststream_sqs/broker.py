@@ -30,11 +30,12 @@ from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.config import SQSBrokerConfig
 from faststream_sqs.consume.subscriber import SQSSubscriber
 from faststream_sqs.health import Health, broker_health
+from faststream_sqs.large import ObjectStore, Payloads, S3Objects
 from faststream_sqs.logging import make_sqs_logger_state
 from faststream_sqs.produce.producer import SQSProducer
 from faststream_sqs.registrator import SQSRegistrator, as_target
 from faststream_sqs.response import SQSPublishCommand
-from faststream_sqs.schemas import Queue, Topic
+from faststream_sqs.schemas import LargePayload, Queue, Topic
 from faststream_sqs.transport.aioboto import AiobotocoreTransport, SessionFactory
 from faststream_sqs.transport.protocol import Transport
 
@@ -50,7 +51,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
 
     At least once: a message is deleted only after its handler returned, ten deletes to a call. `stop`
     drains within `graceful_timeout`, `stop` and `start` may be repeated. Region, endpoint and credentials
-    not given here come from the AWS environment, as everywhere.
+    not given here come from the AWS environment, as everywhere. With `large`, bodies that SQS would refuse
+    are kept in S3, or in `objects`.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         session_factory: SessionFactory = get_session,
         transport: Transport | None = None,
         clock: Clock | None = None,
+        large: LargePayload | None = None,
+        objects: ObjectStore | None = None,
         graceful_timeout: float | None = 25.0,
         ack_policy: AckPolicy = EMPTY,
         decoder: CustomCallable | None = None,
@@ -81,11 +85,15 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         context: ContextRepo | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        payloads = None
+        if large is not None:
+            payloads = Payloads(large, objects or S3Objects(region, endpoint_url, session_factory))
         super().__init__(
             routers=routers,
             config=SQSBrokerConfig(
                 producer=SQSProducer(parser, decoder, clock),
                 clock=clock,
+                payloads=payloads,
                 broker_middlewares=middlewares,
                 broker_parser=parser,
                 broker_decoder=decoder,
@@ -114,6 +122,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
                 security=None,
             ),
         )
+        self._payloads = payloads
         self._transport = transport or AiobotocoreTransport(region, endpoint_url, session_factory)
         self._lifecycle = asyncio.Lock()
 
@@ -123,6 +132,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
             polls=max(1, sum(subscriber.options.max_lanes for subscriber in subscribers)),
             wait_seconds=max((s.options.wait_time for s in subscribers), default=DEFAULT_WAIT_SECONDS),
         )
+        if self._payloads is not None:
+            await self._payloads.objects.open()
         self.config.broker_config.connect(self._transport)
         return self._transport
 
@@ -142,8 +153,12 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         async with self._lifecycle:
             await super().stop(exc_type, exc_val, exc_tb)
             if self._connection is not None:
+                if isinstance(producer := self.config.producer, SQSProducer):
+                    await producer.flush()
                 self._connection = None
                 await self._transport.close()
+                if self._payloads is not None:
+                    await self._payloads.objects.close()
             self.config.broker_config.disconnect()
 
     async def publish(

@@ -1,6 +1,8 @@
 """The broker's and subscribers' configuration, shared with routers through composition."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from faststream.exceptions import IncorrectState
 from faststream.middlewares import AckPolicy
@@ -16,8 +18,10 @@ from faststream_sqs._fs import (
 )
 from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.consume.consumer import ConsumeOptions
+from faststream_sqs.large import Payloads
+from faststream_sqs.message import SQSMessage
 from faststream_sqs.produce.producer import SQSProducer
-from faststream_sqs.schemas import Queue, Subscription, Topic
+from faststream_sqs.schemas import Coalesce, Queue, Subscription, Topic
 from faststream_sqs.transport.protocol import Transport
 
 
@@ -28,6 +32,7 @@ class SQSBrokerConfig(BrokerConfig):
     producer: SQSProducer = field(default_factory=SQSProducer)
     clock: Clock = field(default_factory=SystemClock)
     transport: Transport | None = None
+    payloads: Payloads | None = None
 
     @property
     def connected_transport(self) -> Transport:
@@ -36,9 +41,15 @@ class SQSBrokerConfig(BrokerConfig):
             raise IncorrectState("connect the broker first")
         return self.transport
 
+    async def restore(self, message: SQSMessage) -> None:
+        """Fetch a body that is kept elsewhere."""
+        if self.payloads is not None:
+            await self.payloads.restore(message)
+
     def connect(self, transport: Transport) -> None:
         """Give endpoints their transport."""
         self.transport = transport
+        self.producer.payloads = self.payloads
         self.producer.connect(transport, self.fd_config._serializer, self.broker_codec or DefaultCodec())  # noqa: SLF001 - as core brokers do
 
     def disconnect(self) -> None:
@@ -84,7 +95,9 @@ class SQSPublisherConfig(PublisherUsecaseConfig):
     _outer_config: SQSBrokerConfig = field(default_factory=SQSBrokerConfig)
 
     target: Queue | Topic
-    group_id: str | None
+    group_id: str | Callable[[Any], str] | None
+    dedup_id: Callable[[Any], str] | None
+    coalesce: Coalesce | None
     headers: dict[str, str]
     attributes: dict[str, str]
 

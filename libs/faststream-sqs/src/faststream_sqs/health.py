@@ -47,7 +47,7 @@ def queue_health(queue: str, consumer: QueueConsumer | None) -> QueueHealth:
     return QueueHealth(
         queue,
         consuming=True,
-        turning=consumer.poller.turning,
+        turning=consumer.turning,
         poll_age=consumer.poller.age,
         poll_failures=consumer.poller.failures,
         paused=consumer.paused,

@@ -31,6 +31,12 @@ class SQSMessage(StreamMessage[Delivery]):
     ) -> None:
         super().__init__(raw_message, body, message_id=raw_message.raw.message_id, **kwargs)
         self.sns = sns
+        self.unreadable: Exception | None = None
+
+    def ensure_readable(self) -> None:
+        """Raise what kept the body from being fetched, if anything did."""
+        if self.unreadable is not None:
+            raise self.unreadable
 
     @property
     def queue(self) -> str:
@@ -41,6 +47,11 @@ class SQSMessage(StreamMessage[Delivery]):
     def receive_count(self) -> int:
         """How often the message was received, this time included."""
         return self.raw_message.raw.receive_count
+
+    @property
+    def attempts(self) -> int:
+        """The same plus tries that an ordered subscriber made without letting go of the message."""
+        return self.raw_message.attempts
 
     @property
     def sent_at(self) -> datetime | None:
@@ -81,7 +92,10 @@ class SQSMessage(StreamMessage[Delivery]):
         await super().reject()
 
     async def release(self, delay: float = 0) -> None:
-        """Show the message again after `delay` seconds without counting a failure of ours."""
+        """Show the message again after `delay` seconds without counting a failure of ours.
+
+        An ordered subscriber keeps it and tries again itself.
+        """
         if self.committed is None:
             await self.raw_message.control.release(self.raw_message, delay)
         await super().nack()
@@ -102,18 +116,21 @@ class BatchOutcome:
     """What becomes of each message of a batch, by index. Unlisted messages are retried."""
 
     _verdicts: dict[int, tuple[_Verdict, float | None, str]] = field(default_factory=dict)
+    _failures: dict[int, Any] = field(default_factory=dict)  # pydantic reads return types and knows no errors
 
     def ack(self, index: int) -> None:
         """Delete this message."""
         self._verdicts[index] = (_Verdict.ACK, None, "")
 
-    def retry(self, index: int, delay: float | None = None) -> None:
-        """Count a failure and show this message again."""
+    def retry(self, index: int, delay: float | None = None, *, error: BaseException | None = None) -> None:
+        """Count a failure and show this message again, or do what the rule of `error` says."""
         self._verdicts[index] = (_Verdict.RETRY, delay, "")
+        self._note(index, error)
 
-    def reject(self, index: int, reason: str = "") -> None:
-        """Park this message."""
+    def reject(self, index: int, reason: str = "", *, error: BaseException | None = None) -> None:
+        """Park this message; its details name `error`."""
         self._verdicts[index] = (_Verdict.REJECT, None, reason)
+        self._note(index, error)
 
     def ack_all(self, count: int) -> "BatchOutcome":
         """Delete the first `count` messages that have no verdict yet; returns itself."""
@@ -124,10 +141,17 @@ class BatchOutcome:
     def __contains__(self, index: int) -> bool:
         return index in self._verdicts
 
+    def _note(self, index: int, error: BaseException | None) -> None:
+        if error is not None:
+            self._failures[index] = error
+
     async def apply(self, items: Sequence[SQSMessage]) -> None:
         """Settle every message as said."""
         for index, item in enumerate(items):
+            item.raw_message.failure = self._failures.get(index, item.raw_message.failure)
             verdict, delay, reason = self._verdicts.get(index, (_Verdict.RETRY, None, ""))
+            if item.unreadable is not None:
+                verdict, delay = _Verdict.RETRY, None  # parked at once when its body is gone for good
             if verdict is _Verdict.ACK:
                 await item.ack()
             elif verdict is _Verdict.REJECT:
@@ -165,11 +189,12 @@ class SQSBatchMessage(StreamMessage[DeliveryBatch]):
         outcome = BatchOutcome()
         values = []
         for index, item in enumerate(self.items):
+            if item.unreadable is not None:
+                continue  # its outcome is nobody's choice: see `BatchOutcome.apply`
             try:
                 values.append((index, parse(item.body)))
             except Exception as error:  # noqa: BLE001 - whatever a parser raises concerns this item alone
-                item.raw_message.failure = error
-                outcome.reject(index, str(error))
+                outcome.reject(index, str(error), error=error)
         return DecodedItems(values, outcome)
 
     async def ack(self) -> None:
@@ -197,6 +222,13 @@ class SQSBatchMessage(StreamMessage[DeliveryBatch]):
 def _moment(delivery: Delivery, name: str) -> datetime | None:
     milliseconds = delivery.raw.system.get(name)
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+
+
+def body_size(message: StreamMessage[Any]) -> int:
+    """Bytes of a message's body, or of all bodies of a batch."""
+    if isinstance(message, SQSBatchMessage):
+        return sum(len(item.body) for item in message.items)
+    return len(message.body)
 
 
 def unpack_headers(text: str) -> Mapping[str, str]:

@@ -18,16 +18,18 @@ PARKING_ATTRIBUTE = "parking"
 HEADERS_ATTRIBUTE = "headers"
 MAX_ATTRIBUTES = 10
 MESSAGE_CHARACTERS = 1_000
+OURS = {"reason", "attempts", "source", "parked_at"}
+"""Keys that tell our details from an attribute of the same name."""
 
 
 def parked_copy(delivery: Delivery, *, reason: str, now: float, fifo: bool) -> OutgoingMessage:
     """The message to send to the parking queue."""
     raw = delivery.raw
-    kept = {name: value for name, value in raw.attributes.items() if name != PARKING_ATTRIBUTE}
+    kept = restored(raw.attributes)
     details = _details(delivery, reason, now)
-    headers = kept.pop(HEADERS_ATTRIBUTE, None)
-    if headers is not None:
-        details[HEADERS_ATTRIBUTE] = headers.text
+    headers = kept.get(HEADERS_ATTRIBUTE)
+    if headers is not None and headers.data_type == "String":
+        details[HEADERS_ATTRIBUTE] = kept.pop(HEADERS_ATTRIBUTE).text
     moved = list(kept)[MAX_ATTRIBUTES - 1 :]
     if moved:
         details["attributes"] = {name: _plain(kept.pop(name)) for name in moved}
@@ -39,6 +41,34 @@ def parked_copy(delivery: Delivery, *, reason: str, now: float, fifo: bool) -> O
     )
 
 
+def parking_details(attributes: Mapping[str, Attribute]) -> Mapping[str, Any]:
+    """Why a message was parked; empty when it was not, or not by this package."""
+    attribute = attributes.get(PARKING_ATTRIBUTE)
+    if attribute is None:
+        return {}
+    try:
+        details = json.loads(attribute.text)
+    except ValueError:
+        return {}
+    return details if isinstance(details, dict) and details.keys() >= OURS else {}
+
+
+def restored(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    """The attributes of a message before it was parked; those of one that was not stay as they are."""
+    details = parking_details(attributes)
+    if not details:
+        return dict(attributes)
+    original = {name: value for name, value in attributes.items() if name != PARKING_ATTRIBUTE}
+    if HEADERS_ATTRIBUTE in details:
+        original[HEADERS_ATTRIBUTE] = Attribute(str(details[HEADERS_ATTRIBUTE]))
+    for name, moved in details.get("attributes", {}).items():
+        binary = moved["type"].startswith("Binary")
+        original[name] = Attribute(
+            moved["value"].encode("latin-1") if binary else moved["value"], moved["type"]
+        )
+    return original
+
+
 def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:
     raw, failure = delivery.raw, delivery.failure
     return {
@@ -46,7 +76,7 @@ def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:
         "exception_type": type(failure).__qualname__ if failure is not None else None,
         "message": str(failure)[:MESSAGE_CHARACTERS] if failure is not None else None,
         "fingerprint": _fingerprint(failure) if failure is not None else None,
-        "attempts": raw.receive_count,
+        "attempts": delivery.attempts,
         "first_seen": raw.system.get("ApproximateFirstReceiveTimestamp"),
         "parked_at": str(int(now * 1000)),
         "source": delivery.queue,

@@ -5,14 +5,16 @@ SNS with raw delivery and SNS in its envelope give the same message: body, heade
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from faststream.message import StreamMessage, decode_message
 
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 from faststream_sqs.message import SNSOrigin, SQSBatchMessage, SQSMessage, unpack_headers
-from faststream_sqs.parking import HEADERS_ATTRIBUTE
+from faststream_sqs.parking import HEADERS_ATTRIBUTE, PARKING_ATTRIBUTE, restored
+
+Restore = Callable[[SQSMessage], Awaitable[None]]
 
 RAW_CONTENT_TYPE = "application/octet-stream"
 CONTENT_TYPE = "content-type"
@@ -25,30 +27,38 @@ class SQSParser:
     `application/octet-stream` hands the body to the handler as it came, whatever the message says.
     """
 
-    def __init__(self, content_type: str = "application/json") -> None:
+    def __init__(self, content_type: str = "application/json", restore: Restore | None = None) -> None:
         self._content_type = content_type
+        self._restore = restore
 
     async def parse_message(self, delivery: Delivery) -> SQSMessage:
-        """Unwrap SNS, flatten attributes into headers."""
-        return self.parse(delivery)
+        """Unwrap SNS, flatten attributes into headers, fetch a body that is kept elsewhere."""
+        message = self.parse(delivery)
+        if self._restore is not None:
+            await self._restore(message)
+        return message
 
     def parse(self, delivery: Delivery) -> SQSMessage:
         """The same, for batches."""
         raw = delivery.raw
-        headers = {name: attribute.text for name, attribute in raw.attributes.items()}
+        attributes = raw.attributes
+        if PARKING_ATTRIBUTE in attributes:
+            attributes = restored(attributes)  # AWS's own redrive brings a dead letter back as it was parked
+        headers = {name: attribute.text for name, attribute in attributes.items()}
         body, sns = raw.body, None
         envelope = _envelope(raw.body)
         if envelope is not None:
             body, sns = envelope["Message"], _origin(envelope)
             headers |= _envelope_headers(envelope)
-        headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE, ""))
+        if HEADERS_ATTRIBUTE in headers:
+            headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE))
         return SQSMessage(
             delivery,
             body.encode(),
             sns=sns,
             headers=headers,
             content_type=self._content_type_of(headers),
-            correlation_id=headers.get(CORRELATION_ID),
+            correlation_id=headers.get(CORRELATION_ID, raw.message_id),
         )
 
     async def decode_message(self, message: StreamMessage[Any]) -> Any:
@@ -64,12 +74,12 @@ class SQSParser:
 class SQSBatchParser:
     """Parses batches; items are handed over undecoded."""
 
-    def __init__(self, content_type: str = "application/json") -> None:
-        self._single = SQSParser(content_type)
+    def __init__(self, content_type: str = "application/json", restore: Restore | None = None) -> None:
+        self._single = SQSParser(content_type, restore)
 
     async def parse_message(self, batch: DeliveryBatch) -> SQSBatchMessage:
         """One message with all items."""
-        items = [self._single.parse(delivery) for delivery in batch.deliveries]
+        items = [await self._single.parse_message(delivery) for delivery in batch.deliveries]
         return SQSBatchMessage(
             batch,
             items,

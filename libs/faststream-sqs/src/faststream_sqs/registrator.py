@@ -1,6 +1,7 @@
 """Registers subscribers and publishers on brokers and routers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from faststream.exceptions import SetupError
@@ -22,9 +23,11 @@ from faststream_sqs.config import (
     SQSSubscriberSpecificationConfig,
 )
 from faststream_sqs.consume.consumer import ConsumeOptions
+from faststream_sqs.consume.ordering import Order, key_of
 from faststream_sqs.consume.subscriber import SQSSubscriber
+from faststream_sqs.large import MissingPayloadError
 from faststream_sqs.produce.publisher import SQSPublisher
-from faststream_sqs.schemas import Batch, Heartbeat, Parking, Queue, Retry, Subscription, Topic
+from faststream_sqs.schemas import Batch, Coalesce, Heartbeat, Parking, Queue, Retry, Subscription, Topic
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
 
 MAX_WAIT_SECONDS = 20
@@ -46,6 +49,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         parking: Parking | None = EMPTY,
         wait_time: float = 20,
         visibility: int = 60,
+        order: Order = "none",
         content_type: str = "application/json",
         subscriptions: Sequence[Subscription] = (),
         dependencies: Sequence[Any] = (),
@@ -70,6 +74,9 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             parking: where messages go that failed too often; None, nowhere: a reject deletes.
             wait_time: seconds of a long poll, at most 20; also about how long an idle stop takes.
             visibility: seconds a message is ours without a heartbeat.
+            order: `"group"`, messages of one group one after the other, a failed one tried again in this
+                process before the next; a function, the same by its value; None: in no order to others.
+                Needs the heartbeat, excludes `batch`. A failing group holds up to `prefetch` messages.
             content_type: of messages that do not name theirs; `application/octet-stream` hands over bytes.
             subscriptions: the topics the queue hangs on, for the AsyncAPI document.
             dependencies: FastDepends dependencies of all handlers.
@@ -84,17 +91,21 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         if not 0 <= wait_time <= MAX_WAIT_SECONDS:
             raise SetupError(f"wait_time is 0 to {MAX_WAIT_SECONDS} seconds, not {wait_time}")
         target = queue if isinstance(queue, Queue) else Queue(queue)
+        retry = retry or Retry()
         options = ConsumeOptions(
             queue=target.name,
             max_workers=max_workers,
             prefetch=prefetch,
             batch=batch,
-            retry=retry or Retry(),
+            retry=replace(retry, park_on=(*retry.park_on, MissingPayloadError)),
             heartbeat=heartbeat or Heartbeat(),
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
             visibility=visibility,
+            order=key_of(order),
         )
+        if options.order is not None and (batch is not None or not options.heartbeat.enabled):
+            raise SetupError("an ordered subscriber takes messages one by one and needs its heartbeat")
         outer = cast("SQSBrokerConfig", self.config)
         calls = CallsCollection[Any]()
         specification = SQSSubscriberSpecification(
@@ -130,7 +141,9 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         self,
         target: str | Queue | Topic,
         *,
-        group_id: str | None = None,
+        group_id: str | Callable[[Any], str] | None = None,
+        dedup_id: Callable[[Any], str] | None = None,
+        coalesce: Coalesce | None = EMPTY,
         headers: dict[str, str] | None = None,
         attributes: dict[str, str] | None = None,
         persistent: bool = True,
@@ -139,7 +152,21 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         schema: Any | None = None,
         include_in_schema: bool = True,
     ) -> SQSPublisher:
-        """A publisher to a queue or topic; text that begins with `arn:aws` and names SNS is a topic."""
+        """A publisher to a queue or topic; text that begins with `arn:` and names SNS is a topic.
+
+        Args:
+            target: queue by name or URL, topic by ARN.
+            group_id: the FIFO group, or how to get it from a body.
+            dedup_id: how to get the deduplication id from a body.
+            coalesce: let messages published at about the same time share a call; None, a call for each.
+            headers: sent with every message, packed in one attribute.
+            attributes: sent with every message, one by one.
+            persistent: keep the publisher alive with the broker.
+            title: AsyncAPI title.
+            description: AsyncAPI description.
+            schema: AsyncAPI schema of the message.
+            include_in_schema: whether AsyncAPI lists it.
+        """
         resolved = as_target(target)
         outer = cast("SQSBrokerConfig", self.config)
         specification = SQSPublisherSpecification(
@@ -155,6 +182,8 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         config = SQSPublisherConfig(
             target=resolved,
             group_id=group_id,
+            dedup_id=dedup_id,
+            coalesce=Coalesce() if coalesce is EMPTY else coalesce,
             headers=headers or {},
             attributes=attributes or {},
             _outer_config=outer,

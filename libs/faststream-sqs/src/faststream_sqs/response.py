@@ -4,7 +4,7 @@ from typing import Any, Union
 
 from faststream.response import BatchPublishCommand, PublishCommand, PublishType, Response
 
-from faststream_sqs.schemas import Queue, Topic
+from faststream_sqs.schemas import Coalesce, Queue, Topic
 
 
 class SQSResponse(Response):
@@ -59,6 +59,7 @@ class SQSPublishCommand(BatchPublishCommand):
         dedup_id: str | None = None,
         delay_seconds: int = 0,
         subject: str | None = None,
+        coalesce: Coalesce | None = None,
     ) -> None:
         super().__init__(
             body,
@@ -75,6 +76,7 @@ class SQSPublishCommand(BatchPublishCommand):
         self.dedup_id = dedup_id
         self.delay_seconds = delay_seconds
         self.subject = subject
+        self.coalesce = coalesce
 
     def send_to(self, target: Queue | Topic) -> None:
         """Set where it goes."""

@@ -1,10 +1,15 @@
-"""What AsyncAPI documents say of queues and topics."""
+"""What AsyncAPI documents say of queues and topics.
+
+A queue is a channel with the sqs binding: its dead letters, and in `x-sns-subscriptions` the topics it hangs
+on with their filters. A topic is a channel whose address is its ARN. Operations have no binding: the sqs
+binding of an operation lists queues, for which FastStream's document has no place.
+"""
 
 from typing import Any
 
 from faststream.specification.asyncapi.utils import resolve_payloads
 from faststream.specification.schema import Message, Operation, PublisherSpec, SubscriberSpec
-from faststream.specification.schema.bindings import ChannelBinding, OperationBinding
+from faststream.specification.schema.bindings import ChannelBinding
 from faststream.specification.schema.bindings import sqs as sqs_bindings
 
 from faststream_sqs._fs import PublisherSpecification, SubscriberSpecification
@@ -34,8 +39,7 @@ class SQSSubscriberSpecification(SubscriberSpecification[SQSBrokerConfig, SQSSub
     def get_schema(self) -> dict[str, SubscriberSpec]:
         """The channel and its receive operation."""
         binding = {
-            "name": self.queue.short_name,
-            "fifoQueue": self.queue.fifo,
+            **_named(self.queue),
             "visibilityTimeout": self.config.options.visibility,
             "receiveMessageWaitTime": int(self.config.options.wait_time),
         }
@@ -50,16 +54,12 @@ class SQSSubscriberSpecification(SubscriberSpecification[SQSBrokerConfig, SQSSub
                 address=self.queue.short_name,
                 description=self.description,
                 operation=Operation(
+                    bindings=None,
                     message=Message(
                         title=f"{self.name}:Message", payload=resolve_payloads(self.get_payloads())
                     ),
-                    bindings=OperationBinding(
-                        sqs=sqs_bindings.OperationBinding(bindingVersion=BINDING_VERSION)
-                    ),
                 ),
-                bindings=ChannelBinding(
-                    sqs=sqs_bindings.ChannelBinding(queue=binding, bindingVersion=BINDING_VERSION)
-                ),
+                bindings=_queue_binding(binding),
             )
         }
 
@@ -80,27 +80,29 @@ class SQSPublisherSpecification(PublisherSpecification[SQSBrokerConfig, SQSPubli
 
     def get_schema(self) -> dict[str, PublisherSpec]:
         """The channel and its send operation."""
-        binding: dict[str, Any] = {"name": self.target.short_name, "fifoQueue": self.target.fifo}
-        if isinstance(self.target, Topic):
-            binding = {"name": self.target.short_name, "x-sns-topic": self.target.arn}
+        target = self.target
         return {
             self.name: PublisherSpec(
-                address=self.target.short_name,
+                address=target.arn if isinstance(target, Topic) else target.short_name,
                 description=self.config.description_,
                 operation=Operation(
+                    bindings=None,
                     message=Message(
                         title=f"{self.name}:Message",
                         payload=resolve_payloads(self.get_payloads(), "Publisher"),
                     ),
-                    bindings=OperationBinding(
-                        sqs=sqs_bindings.OperationBinding(bindingVersion=BINDING_VERSION)
-                    ),
                 ),
-                bindings=ChannelBinding(
-                    sqs=sqs_bindings.ChannelBinding(queue=binding, bindingVersion=BINDING_VERSION)
-                ),
+                bindings=None if isinstance(target, Topic) else _queue_binding(_named(target)),
             )
         }
+
+
+def _named(queue: Queue) -> dict[str, Any]:
+    return {"name": queue.short_name, "fifoQueue": queue.fifo}
+
+
+def _queue_binding(queue: dict[str, Any]) -> ChannelBinding:
+    return ChannelBinding(sqs=sqs_bindings.ChannelBinding(queue=queue, bindingVersion=BINDING_VERSION))
 
 
 def _subscription(subscription: Subscription) -> dict[str, Any]:

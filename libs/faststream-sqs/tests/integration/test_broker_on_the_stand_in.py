@@ -1,9 +1,12 @@
 import asyncio
+import random
+from collections import defaultdict
 
 import pytest
 from faststream_sqs import Batch, Retry, SQSBroker
 from faststream_sqs.annotations import BatchMessage, Message
 from faststream_sqs.testing import eventually
+from faststream_sqs.transport.protocol import OutgoingMessage
 
 pytestmark = pytest.mark.integration
 
@@ -74,3 +77,36 @@ async def test_stop_under_load_loses_nothing_and_leaves_nothing_stuck(broker, to
     visible, in_flight = await topology.counts(url)
     assert in_flight == 0
     assert visible + len(seen) == 300
+
+
+async def test_fifo_groups_keep_their_exact_order_under_five_percent_failures(broker, topology, transport):
+    url = await topology.queue("orders", fifo=True)
+    chance, handled, failures = random.Random(1), defaultdict(list), []
+
+    @broker.subscriber(
+        url,
+        wait_time=1,
+        order="group",
+        max_workers=25,
+        prefetch=75,
+        parking=None,
+        retry=Retry(delays=(0.05,)),
+    )
+    async def on_order(body: int, message: Message):
+        await asyncio.sleep(0)
+        if chance.random() < 0.05:
+            failures.append(body)
+            raise ConnectionError
+        handled[message.group_id].append(body)
+
+    async with broker:
+        for start in range(0, 2_000, 10):
+            numbers = range(start, start + 10)
+            await transport.send(
+                url, [OutgoingMessage(str(n), group_id=f"g{n % 50}", dedup_id=str(n)) for n in numbers]
+            )
+        await broker.start()
+        await eventually(lambda: sum(map(len, handled.values())) == 2_000, seconds=60)
+    assert handled == {f"g{g}": list(range(g, 2_000, 50)) for g in range(50)}
+    assert 60 < len(failures) < 160
+    assert await topology.counts(url) == (0, 0)

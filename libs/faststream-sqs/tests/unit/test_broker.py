@@ -3,9 +3,9 @@ import json
 import logging
 
 import pytest
-from faststream import AckPolicy, AsyncAPI, BaseMiddleware, Context, Depends
+from faststream import AckPolicy, BaseMiddleware, Context, Depends
 from faststream.exceptions import AckMessage, NackMessage, RejectMessage, SetupError, SkipMessage, StopConsume
-from faststream_sqs import Batch, BatchOutcome, Parking, Queue, Retry, SQSBroker, SQSRoute, SQSRouter
+from faststream_sqs import Batch, BatchOutcome, Parking, Retry, SQSBroker, SQSRoute, SQSRouter
 from faststream_sqs.annotations import BatchMessage, Message
 from faststream_sqs.testing import MemoryTransport, eventually
 from faststream_sqs.testing.clock import settled
@@ -400,19 +400,3 @@ async def test_nothing_is_logged_at_info_per_message_and_structlog_style_loggers
         await broker.publish("x", "orders")
         await eventually(lambda: any(event == "Processed" for _, event, _ in lines))
     assert {level for level, _, _ in lines} == {logging.DEBUG}
-
-
-def test_asyncapi_names_queue_and_topic(broker):
-    @broker.publisher("arn:aws:sns:us-east-1:000000000000:news", title="News")
-    @broker.subscriber(Queue("orders"), parking=Parking(queue="dead"))
-    async def on_order(body: dict) -> dict:
-        return body
-
-    document = json.loads(AsyncAPI(broker).to_specification().to_json())
-    channels = document["channels"]
-    assert document["asyncapi"].startswith("3.")
-    assert channels["orders:OnOrder"]["bindings"]["sqs"]["queue"]["name"] == "orders"
-    assert channels["orders:OnOrder"]["bindings"]["sqs"]["queue"]["redrivePolicy"] == {
-        "deadLetterQueue": {"name": "dead"}
-    }
-    assert channels["News"]["address"] == "news"

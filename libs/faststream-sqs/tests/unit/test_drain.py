@@ -1,8 +1,9 @@
 import asyncio
 
 import pytest
-from faststream_sqs import SQSBroker
-from faststream_sqs.testing import eventually
+from faststream_sqs import Retry, SQSBroker
+from faststream_sqs.annotations import Message
+from faststream_sqs.testing import MemoryTransport, eventually
 from faststream_sqs.transport.protocol import OutgoingMessage
 
 
@@ -157,3 +158,40 @@ async def test_nothing_is_lost_or_stuck_when_stopped_at_any_moment(transport, tu
     left = [int(body) for body in transport.bodies("orders")]
     assert sorted(left + seen) == list(range(20))  # each exactly once: nothing lost, nothing doubled
     assert transport.in_flight("orders") == 0
+
+
+@pytest.mark.parametrize("turns", range(0, 120, 6))
+async def test_groups_stopped_at_any_moment_lose_nothing_and_go_on_in_order(turns):
+    transport, handled = MemoryTransport(), []
+    url = transport.create_queue("orders.fifo")
+    for n in range(40):
+        await transport.send(url, [OutgoingMessage(str(n), group_id=f"g{n % 4}", dedup_id=str(n))])
+
+    def consumer():
+        broker = a_broker(transport, 0.5)
+
+        @broker.subscriber(
+            "orders.fifo", wait_time=0.05, order="group", parking=None, retry=Retry(delays=(0,))
+        )
+        async def on_order(body: int, message: Message):
+            await asyncio.sleep(0)
+            if body % 7 == 0 and message.attempts == 1:
+                raise ValueError
+            handled.append(body)
+
+        return broker
+
+    first = consumer()
+    await first.start()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await first.stop()
+    assert transport.in_flight("orders.fifo") == 0
+    assert sorted({int(body) for body in transport.bodies("orders.fifo")} | set(handled)) == list(range(40))
+    second = consumer()
+    await second.start()
+    await eventually(lambda: transport.bodies("orders.fifo") == [])
+    await second.stop()
+    assert {n % 4: [m for m in handled if m % 4 == n % 4] for n in range(4)} == {
+        g: list(range(g, 40, 4)) for g in range(4)
+    }

@@ -3,7 +3,7 @@ import asyncio
 from faststream_sqs.consume.consumer import ConsumeOptions, QueueConsumer
 from faststream_sqs.schemas import Heartbeat
 from faststream_sqs.testing import MemoryTransport, eventually
-from faststream_sqs.transport.protocol import OutgoingMessage
+from faststream_sqs.transport.protocol import OutgoingMessage, TransportError
 
 
 def quiet(level, text, error):
@@ -121,4 +121,131 @@ async def test_beats_end_at_their_limit(clock):
         await clock.advance(5)
         await asyncio.sleep(0.03)
     assert runs[0].lock_until <= 90
+    await stopped(consumer, clock)
+
+
+async def test_without_a_heartbeat_the_lock_is_lost_with_the_visibility_and_nothing_is_deleted(clock):
+    finish, runs = asyncio.Event(), []
+
+    async def run(group):
+        runs.append(group[0])
+        await finish.wait()
+        await group[0].control.ack(group[0])
+
+    transport, consumer = await started(clock, run, heartbeat=Heartbeat(enabled=False))
+    await eventually(lambda: len(runs) == 1)
+    consumer.pause()
+    await clock.advance(59)
+    assert not runs[0].lock_lost
+    await clock.advance(1)
+    assert runs[0].lock_lost
+    assert consumer.held == 0
+    finish.set()
+    await eventually(lambda: consumer.workers.running == 0)
+    assert (transport.bodies("orders"), transport.calls.count("delete")) == (["x"], 0)
+    await stopped(consumer, clock)
+
+
+async def test_work_done_after_a_lost_lock_is_not_done_again_by_this_process(clock):
+    finish, runs = asyncio.Event(), []
+
+    async def run(group):
+        runs.append(group[0])
+        await finish.wait()
+        await group[0].control.ack(group[0])
+
+    transport, consumer = await started(clock, run, heartbeat=Heartbeat(enabled=False), max_workers=1)
+    await eventually(lambda: len(runs) == 1)
+    await clock.advance(60)
+    await eventually(lambda: consumer.workers.buffered == 1)  # the same message, received again
+    finish.set()
+    await eventually(lambda: transport.bodies("orders") == [])
+    assert [run.raw.receive_count for run in runs] == [1]
+    await stopped(consumer, clock)
+
+
+async def test_an_sqs_that_is_away_costs_the_lock_when_it_runs_out_not_later(clock):
+    runs = []
+
+    async def run(group):
+        runs.append(group[0])
+        await asyncio.Event().wait()
+
+    transport, consumer = await started(clock, run)
+    await eventually(lambda: len(runs) == 1)
+    consumer.pause()
+
+    async def hangs(url, changes):
+        await asyncio.Event().wait()
+
+    transport.change_visibility = hangs
+    await clock.advance(31)
+    await asyncio.sleep(0.03)  # the beat is on its way by now
+    await clock.advance(28.5)
+    assert not runs[0].lock_lost
+    await clock.advance(0.5)
+    assert runs[0].lock_lost
+    await stopped(consumer, clock)
+
+
+async def test_one_failed_beat_is_made_good_before_the_lock_runs_out(clock):
+    finish, runs, answers = asyncio.Event(), [], [TransportError("Throttling", "")]
+
+    async def run(group):
+        runs.append(group[0])
+        await finish.wait()
+
+    transport, consumer = await started(clock, run)
+    await eventually(lambda: len(runs) == 1)
+    change = transport.change_visibility
+
+    async def flaky(url, changes):
+        if answers:
+            raise answers.pop()
+        return await change(url, changes)
+
+    transport.change_visibility = flaky
+    await clock.advance(31)
+    await eventually(lambda: not answers)
+    await clock.advance(1)
+    await eventually(lambda: runs[0].lock_until > 60)
+    await clock.advance(40)
+    assert not runs[0].lock_lost
+    finish.set()
+    await stopped(consumer, clock)
+
+
+async def test_beat_follows_an_extension_by_the_handler(clock):
+    runs, extended = [], []
+
+    async def run(group):
+        runs.append(group[0])
+        extended.append(await group[0].control.extend(group[0], 10))
+        await asyncio.Event().wait()
+
+    _, consumer = await started(clock, run)
+    await eventually(lambda: extended == [True])
+    for _ in range(20):
+        await clock.advance(5)
+        await asyncio.sleep(0.03)
+    assert not runs[0].lock_lost
+    assert runs[0].raw.receive_count == 1
+    await stopped(consumer, clock)
+
+
+async def test_lock_past_its_limit_is_flagged_and_its_permit_comes_back(clock):
+    runs = []
+
+    async def run(group):
+        runs.append(group[0])
+        await asyncio.Event().wait()
+
+    _, consumer = await started(clock, run, heartbeat=Heartbeat(limit=90))
+    await eventually(lambda: len(runs) == 1)
+    consumer.pause()
+    for _ in range(19):
+        await clock.advance(5)
+        await asyncio.sleep(0.03)
+    assert runs[0].lock_lost
+    assert consumer.held == 0
     await stopped(consumer, clock)

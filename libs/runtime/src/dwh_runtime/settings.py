@@ -84,6 +84,7 @@ class ServiceSettings(BaseSettings):
             "auth": self.opensearch_auth,
             "user": self.opensearch_user,
             "password": self.opensearch_password and self.opensearch_password.get_secret_value(),
+            "region": self.aws_region,
             "environment": self.environment,
             "replicas": self.opensearch_replicas,
             "wait_for_active_shards": self.opensearch_wait_for_active_shards,

@@ -52,13 +52,13 @@ def _begin(system: System, progress: Progress) -> System:
 
 
 def _run(system: System, progress: Progress) -> None:
-    observer = Observer(system)
     steps = Steps(progress, seconds=STEP_SECONDS * (1 if not system.faults.active else 2))
-    observer.subscribe()
     try:
-        story = Story(system, steps, observer, _number(observer))
-        story.tell()
-        _report(system, observer, story, steps, progress)
+        with Observer(system) as observer:
+            observer.subscribe()
+            story = Story(system, steps, observer, _number(observer))
+            story.tell()
+            _report(system, observer, story, steps, progress)
     finally:
         if os.environ.get("DEMO_KEEP", "0") in {"", "0"}:
             progress.say("stopping (DEMO_KEEP=1 leaves everything running)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -28,6 +28,13 @@ class Observer:
         )
         self._sqs = client("sqs", system.names.endpoint_url)
         self.alerts: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connections in (self._node, self._approvals, self._sqs):
+            connections.close()
 
     def subscribe(self) -> None:
         """Listen to both alert topics with a queue of our own; copies of the courier do not pass here."""

@@ -1,6 +1,6 @@
 """The HTTP API for people's programs: approvals, runs and who I am (see `interfaces.md` 6)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from dwh_contracts.approvals import Channel, Decision
@@ -18,7 +18,7 @@ from dwh_approvals.identity import roles_of
 from dwh_approvals.problems import Problem, Slug, problem_answers
 from dwh_approvals.signing import Cursors
 
-Identify = Callable[[Request], Person]
+Identify = Callable[[Request], Awaitable[Person]]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Status = Literal["pending", "approved", "rejected", "expired"]
 BULK_ITEMS = 100

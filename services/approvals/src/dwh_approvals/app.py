@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import httpx
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_contracts.workflow import WorkflowConfig
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
@@ -22,7 +23,9 @@ from dwh_approvals.expiry import Expiry
 from dwh_approvals.foreign import Foreign
 from dwh_approvals.guard import Guard
 from dwh_approvals.http import make_app
-from dwh_approvals.identity import LocalIdentity
+from dwh_approvals.identity import Identity, LocalIdentity, Recognition
+from dwh_approvals.issuer import IssuerKeys
+from dwh_approvals.oidc import OidcIdentity
 from dwh_approvals.opening import Openings, policy_of
 from dwh_approvals.settings import SERVICE, Settings
 from dwh_approvals.signing import CsrfTokens, Cursors
@@ -38,10 +41,12 @@ class Parts:
     ledger: Ledger
     expiry: Expiry
     app: Guard
+    identity: Identity
 
 
 def compose(settings: Settings, *, store: Store, aws: Aws, clock: Clock) -> Parts:
     """Put the parts together over these ports."""
+    identity = _identity(settings, clock)
     configs = workflow_config(
         settings.workflow_config_uri,
         objects=aws.objects,
@@ -60,7 +65,8 @@ def compose(settings: Settings, *, store: Store, aws: Aws, clock: Clock) -> Part
         Consumer(openings.on_run, foreign.on_message),
         ledger,
         Expiry(store, ledger, clock),
-        _application(settings, store, Desk(store, openings, decisions), configs, clock),
+        _application(settings, store, Desk(store, openings, decisions), configs, identity, clock),
+        identity,
     )
 
 
@@ -97,22 +103,35 @@ async def build(
         ready=ready,
         background=[*intake.background, depths.run, parts.configs.run, timer.run, parts.ledger.run],
         app=parts.app,
-        close=[store.close, clients.close],
+        close=[store.close, clients.close, parts.identity.close],
     )
 
 
+def _identity(settings: Settings, clock: Clock) -> Identity:
+    if settings.auth_mode == "local":
+        return LocalIdentity()
+    issuer, audience = str(settings.oidc_issuer), str(settings.oidc_audience)  # both there: see the settings
+    keys = IssuerKeys(issuer, httpx.AsyncClient(), clock)
+    return OidcIdentity(issuer, audience, settings.oidc_groups_claim, keys, clock)
+
+
 def _application(
-    settings: Settings, store: Store, desk: Desk, configs: ConfigSource[WorkflowConfig], clock: Clock
+    settings: Settings,
+    store: Store,
+    desk: Desk,
+    configs: ConfigSource[WorkflowConfig],
+    identity: Identity,
+    clock: Clock,
 ) -> Guard:
     keys = parse_keys(settings.csrf_keys.get_secret_value())
     console = Console(
         store=store,
         desk=desk,
-        identity=LocalIdentity(),
+        chooses_user=identity.chooses_user,
         tokens=CsrfTokens(keys, clock),
         policy_of=lambda job_name: policy_of(configs.current().config, job_name),
         clock=clock,
     )
     urls = [url for url in (settings.console_url, settings.approvals_url) if url]
-    app = make_app(console, Cursors(keys, clock))
+    app = Recognition(make_app(console, Cursors(keys, clock)), identity)
     return Guard(app, urls=urls, is_local=settings.is_local, clock=clock)

@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from dwh_approvals.api import Identify, make_router
+from dwh_approvals.api import make_router
 from dwh_approvals.decide import Person
-from dwh_approvals.identity import UNKNOWN_BECAUSE, LocalIdentity, Unknown
+from dwh_approvals.identity import UNKNOWN_BECAUSE, IdentityAway, Unknown, asker
 from dwh_approvals.metrics import AUTH_FAILURES, HTTP_REQUESTS
 from dwh_approvals.problems import Problem, Slug
 from dwh_approvals.settings import SERVICE
@@ -26,13 +26,14 @@ log = get_logger(__name__)
 _BY_STATUS = {404: Slug.NOT_FOUND, 405: Slug.METHOD_NOT_ALLOWED}
 _FAILURES = [str(kind.status) for kind in (Slug.INTERNAL, Slug.STORE_UNAVAILABLE)]
 _RETRY_AFTER = {"Retry-After": "2"}
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dwh"'}
 
 
 def make_app(console: Console, cursors: Cursors) -> FastAPI:
     """Everything under `/` beside the probes."""
     app = FastAPI(title="dwh approvals", version="1", docs_url=None, redoc_url=None)
-    api = make_router(console.store, console.desk, cursors, _identify(console.identity))
-    html, pages = make_pages(console)
+    api = make_router(console.store, console.desk, cursors, identify)
+    html, pages = make_pages(console, identify)
     for router in (api, html):
         app.include_router(router)
     _answer_problems(app, pages)
@@ -47,15 +48,19 @@ def _count_from_zero(*routers: APIRouter) -> None:
             start_at_zero(HTTP_REQUESTS, SERVICE, [route.path], route.methods or (), _FAILURES)
 
 
-def _identify(identity: LocalIdentity) -> Identify:
-    def identify(request: Request) -> Person:
-        try:
-            return identity.person(request.headers, request.cookies)
-        except Unknown as unknown:
-            AUTH_FAILURES.labels(SERVICE, unknown.reason).inc()
-            raise Problem(Slug.UNAUTHENTICATED, str(unknown)) from None
+async def identify(request: Request) -> Person:
+    """Who asks, counted when it is nobody.
 
-    return identify
+    Raises:
+        Problem: unauthenticated, or identity-unavailable.
+    """
+    try:
+        return asker(request)
+    except Unknown as unknown:
+        AUTH_FAILURES.labels(SERVICE, unknown.reason).inc()
+        if isinstance(unknown, IdentityAway):
+            raise Problem(Slug.IDENTITY_UNAVAILABLE, str(unknown), headers=_RETRY_AFTER) from None
+        raise Problem(Slug.UNAUTHENTICATED, str(unknown), headers=_CHALLENGE) from None
 
 
 def _answer_problems(app: FastAPI, pages: Pages) -> None:

@@ -25,6 +25,7 @@ class Slug(Enum):
     INVALID_REASON = ("invalid-reason", 422, "A reason has 10 to 2,000 characters")
     INVALID_BODY = ("invalid-body", 422, "The body is not as described")
     STORE_UNAVAILABLE = ("store-unavailable", 503, "The store does not answer")
+    IDENTITY_UNAVAILABLE = ("identity-unavailable", 503, "The identity provider does not answer")
     INTERNAL = ("internal", 500, "Something went wrong here")
 
     def __init__(self, slug: str, status: int, title: str) -> None:

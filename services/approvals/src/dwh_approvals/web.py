@@ -17,9 +17,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 
+from dwh_approvals.api import Identify
 from dwh_approvals.decide import Person, is_approver
 from dwh_approvals.desk import Desk, Wish
-from dwh_approvals.identity import COOKIE, LocalIdentity, Unknown, local_person
+from dwh_approvals.identity import COOKIE, Unknown, asker, local_person
 from dwh_approvals.problems import Problem, Slug
 from dwh_approvals.show import left, moment, number, share
 from dwh_approvals.signing import CsrfTokens
@@ -36,7 +37,7 @@ class Console:
 
     store: Store
     desk: Desk
-    identity: LocalIdentity
+    chooses_user: bool
     tokens: CsrfTokens
     policy_of: PolicyOf
     clock: Clock
@@ -67,7 +68,7 @@ class Pages:
     def person(self, request: Request) -> Person | None:
         """Who is looking, if it is anybody we know."""
         try:
-            return self._console.identity.person(request.headers, request.cookies)
+            return asker(request)
         except Unknown:
             return None
 
@@ -79,6 +80,7 @@ class Pages:
             css=self.css_path,
             here=quote(request.scope["path"].removesuffix("/decision")),
             person=person,
+            chooses_user=self._console.chooses_user,
             now=self._console.clock.now(),
             token=lambda path: self._console.tokens.token(principal, unquote(path)),
             **values,
@@ -108,14 +110,15 @@ def run_path(run: Mapping[str, Any]) -> str:
     return f"/runs/{quote(str(run['job_name']), safe='')}/{quote(str(run['job_run_id']), safe='')}"
 
 
-def make_pages(console: Console) -> tuple[APIRouter, Pages]:
+def make_pages(console: Console, identify: Identify) -> tuple[APIRouter, Pages]:
     """The console's routes, and what renders its problems."""
     router = APIRouter(include_in_schema=False)
     pages = Pages(console)
     router.add_api_route(pages.css_path, pages.stylesheet, methods=["GET"])
-    _session_route(router, pages)
-    _list_routes(router, pages, console)
-    _run_routes(router, pages, console)
+    if console.chooses_user:
+        _session_route(router, pages)
+    _list_routes(router, pages, console, identify)
+    _run_routes(router, pages, console, identify)
     return router, pages
 
 
@@ -134,14 +137,14 @@ def _session_route(router: APIRouter, pages: Pages) -> None:
         return response
 
 
-def _list_routes(router: APIRouter, pages: Pages, console: Console) -> None:
+def _list_routes(router: APIRouter, pages: Pages, console: Console, identify: Identify) -> None:
     @router.get("/")
     async def start() -> Response:
         return RedirectResponse("/approvals", 303)
 
     @router.get("/approvals")
     async def approvals(request: Request, show: str = "pending") -> Response:
-        _known(pages, request)
+        await identify(request)
         pending = show != "decided"
         states: list[JsonValue] = ["PENDING"] if pending else ["APPROVED", "REJECTED", "EXPIRED"]
         page = await console.store.read_models.search(
@@ -155,8 +158,8 @@ def _list_routes(router: APIRouter, pages: Pages, console: Console) -> None:
         return pages.page(request, "approvals.html", runs=runs, pending=pending)
 
 
-def _run_routes(router: APIRouter, pages: Pages, console: Console) -> None:
-    def show(
+def _run_routes(router: APIRouter, pages: Pages, console: Console, identify: Identify) -> None:
+    async def show(
         request: Request, run: JsonObject, status: int = 200, problem: Problem | None = None, typed: str = ""
     ) -> Response:
         policy = console.policy_of(str(run["job_name"]))
@@ -167,7 +170,7 @@ def _run_routes(router: APIRouter, pages: Pages, console: Console) -> None:
             run=run,
             checks=_failed_first(run),
             policy=policy,
-            hindrance=_hindrance(_known(pages, request), run, policy),
+            hindrance=_hindrance(await identify(request), run, policy),
             left=left(run["approval_expires_at"], console.clock.now()),
             problem=problem,
             typed=typed,
@@ -175,12 +178,12 @@ def _run_routes(router: APIRouter, pages: Pages, console: Console) -> None:
 
     @router.get("/runs/{job_name}/{job_run_id}")
     async def run(request: Request, job_name: str, job_run_id: str) -> Response:
-        _known(pages, request)
-        return show(request, await console.desk.run(job_name, job_run_id))
+        await identify(request)
+        return await show(request, await console.desk.run(job_name, job_run_id))
 
     @router.post("/runs/{job_name}/{job_run_id}/decision")
     async def decide(request: Request, job_name: str, job_run_id: str) -> Response:
-        person = _known(pages, request)
+        person = await identify(request)
         form = await pages.form(request)
         typed = str(form.get("reason", ""))
         try:
@@ -189,15 +192,8 @@ def _run_routes(router: APIRouter, pages: Pages, console: Console) -> None:
             if problem.kind is Slug.NOT_FOUND:
                 raise
             found = await console.desk.run(job_name, job_run_id)
-            return show(request, found, problem.kind.status, problem, typed)
+            return await show(request, found, problem.kind.status, problem, typed)
         return RedirectResponse(run_path({"job_name": job_name, "job_run_id": job_run_id}), 303)
-
-
-def _known(pages: Pages, request: Request) -> Person:
-    person = pages.person(request)
-    if person is None:
-        raise Problem(Slug.UNAUTHENTICATED, "choose who you are to go on")
-    return person
 
 
 def _wish(form: FormData) -> Wish:

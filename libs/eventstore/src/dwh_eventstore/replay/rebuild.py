@@ -23,7 +23,7 @@ from dwh_eventstore.errors import StoreError
 from dwh_eventstore.read_models import ReadModels
 from dwh_eventstore.replay.checkpoints import Checkpoints
 from dwh_eventstore.replay.lock import Lock
-from dwh_eventstore.replay.projection import sources
+from dwh_eventstore.replay.projection import sources, with_sources
 from dwh_eventstore.replay.verify import Progress, Verified, verify
 from dwh_eventstore.replay.watermark import (
     CatchUp,
@@ -38,9 +38,6 @@ from dwh_eventstore.replay.watermark import (
 CHUNK_EVENTS = 2000
 LAG_SECONDS = 1.0
 """A round of catching up that took less is followed by the swap."""
-
-_FOLLOW_RUNS = (indices.JOB_APPROVALS, indices.JOB_LINE_ITEMS)
-"""Read models that are made from the documents of runs as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ class Rebuild:
         self._lock = Lock(backend, clock, name, owner)
         self._checkpoints = Checkpoints(backend)
         self._reader = CatchUp(backend, partitions(*sources(name)))
-        self._models = {name, indices.JOB_EVENTS} if name in _FOLLOW_RUNS else {name}
+        self._models = with_sources([name])
 
     async def plan(self) -> Plan:
         """What `run` would do; changes nothing."""
@@ -162,6 +159,8 @@ class Rebuild:
         current = await self._backend.resolve(self._name)
         if current is None:
             raise StoreError(f"there is no read model {self._name}")
+        if current == indices.physical(indices.SHARED_JOBS):
+            raise StoreError(f"{self._name} shares {current} with other jobs and cannot be made anew alone")
         return current
 
     async def _versions(self) -> list[str]:

@@ -305,6 +305,21 @@ class ReplaySuite:
         assert [(each.id, each.kind) for each in own] == [(lost.run_id, "missing")]
         assert verified["job-approvals"].differences == verified["job-triggers"].differences == ()
 
+    async def test_jobs_that_share_an_index_are_verified_apart_and_not_rebuilt_alone(
+        self, store: Store
+    ) -> None:
+        folded = ReadModels(
+            store.backend, clock=store.clock, replicas=0, jitter=lambda: 0.5, most_job_indices=0
+        )
+        events = [RunFacts(job).completed("GREEN") for job in ("transform_images", "filter_images")]
+        await store.events.append(events)
+        await folded.fold(events)
+        found = {each.name: each for each in await verify(store.backend, None, clock=store.clock)}
+        for name in ("job-events-transform-images", "job-events-filter-images"):
+            assert (found[name].documents, found[name].differences) == (1, ())
+            with pytest.raises(StoreError, match="with other jobs"):
+                await rebuild(store, name).run()
+
     async def test_the_checksum_depends_on_documents_and_not_on_their_order(self, store: Store) -> None:
         async def checksum() -> str:
             [verified] = await verify(store.backend, ["job-events"], clock=store.clock)
@@ -317,6 +332,13 @@ class ReplaySuite:
         await store.record(story(3))
         assert await checksum() != before
 
+    async def test_line_items_are_made_anew_from_the_runs_they_belong_to(self, store: Store) -> None:
+        await store.record([*story(1), *story(2)])
+        await rebuild(store, "job-line-items").run()
+        assert await store.backend.resolve("job-line-items") == "rm-job-line-items-v0002"
+        [verified] = await verify(store.backend, ["job-line-items"], clock=store.clock)
+        assert (verified.documents > 0, verified.differences) == (True, ())
+
     async def test_the_sweep_repairs_once_what_nobody_folded_ten_minutes_ago(self, store: Store) -> None:
         lost = RunFacts(job_run_id="lost")
         clock = store.clock
@@ -328,7 +350,7 @@ class ReplaySuite:
         for _ in range(4):
             turns.append(await sweep.turn())
             clock.advance(timedelta(minutes=6).total_seconds())
-        assert [turn.repaired for turn in turns] == [0, 0, 4, 0]  # the run in two indices, its two lines
+        assert [turn.repaired for turn in turns] == [0, 0, 4, 0]
         assert [turn.events for turn in turns] == [0, 0, len(story()) + 1, 0]
         assert await store.read_models.get("job-events", lost.run_id) is not None
 

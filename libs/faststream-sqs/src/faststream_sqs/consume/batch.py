@@ -1,6 +1,7 @@
 """When buffered messages make a group for the handler."""
 
 from collections import deque
+from collections.abc import Sequence
 
 from faststream_sqs.consume.delivery import Delivery
 from faststream_sqs.schemas import Batch
@@ -36,6 +37,12 @@ class Buffer:
         if most is not None:
             size = min(size, most)
         return [self._waiting.popleft()[1] for _ in range(size)]
+
+    def ended(self, group: Sequence[Delivery]) -> None:
+        """Groups do not wait for each other."""
+
+    def gone(self, delivery: Delivery) -> None:
+        """Likewise."""
 
     def clear(self) -> list[Delivery]:
         """Remove and return everything."""

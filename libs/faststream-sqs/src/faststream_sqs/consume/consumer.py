@@ -6,23 +6,22 @@ when its delete or release is confirmed, when its lock is lost, or when nobody s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from faststream_sqs.clock import Clock
-from faststream_sqs.consume.batch import SINGLE
-from faststream_sqs.consume.delivery import Delivery, DeliveryState
+from faststream_sqs.consume.batch import SINGLE, Buffer
+from faststream_sqs.consume.delivery import Delivery, DeliveryState, Log
 from faststream_sqs.consume.drain import drain
 from faststream_sqs.consume.heartbeat import HeartbeatLoop
+from faststream_sqs.consume.lanes import KeyOf, Lanes
 from faststream_sqs.consume.permits import Permits
 from faststream_sqs.consume.poller import Poller
 from faststream_sqs.consume.settler import Settler
-from faststream_sqs.consume.workers import Run, Workers
+from faststream_sqs.consume.workers import Backlog, Run, Workers
 from faststream_sqs.parking import parked_copy
-from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Heartbeat, Parking, Retry
+from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Fate, Heartbeat, Parking, Retry
 from faststream_sqs.transport.protocol import QueueInfo, RawMessage, Transport, TransportError
-
-Log = Callable[[int, str, Exception | None], None]
 
 MAX_LANES = 8
 
@@ -40,6 +39,7 @@ class ConsumeOptions:
     parking: Parking | None = field(default_factory=Parking)
     wait_time: float = 20.0
     visibility: int = 60
+    order: KeyOf | None = None
 
     def of_queue(self, queue: str) -> "ConsumeOptions":
         """The same for a queue whose whole name is known only now."""
@@ -76,14 +76,19 @@ class QueueConsumer:
         self._queue: QueueInfo | None = None
         self._stopping = False
         self._stopped: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Future[None]] = set()
+        self._beating: asyncio.Future[None] | None = None
         self.settle_failures = 0
         self.held = 0
         self.permits = Permits(options.permits)
         self.settler = Settler(transport, self._url, clock, on_failure=self._settle_failed)
-        self.workers = Workers(self._handle, max_workers=options.max_workers, batch=options.batch or SINGLE)
+        self.workers = Workers(self._handle, self._backlog(), max_workers=options.max_workers)
         self.heartbeat = HeartbeatLoop(
-            self._beat, clock, visibility=options.visibility, limit=options.heartbeat.limit
+            self._beat,
+            self._lock_lost,
+            clock,
+            visibility=options.visibility,
+            limit=options.heartbeat.limit if options.heartbeat.enabled else 0.0,
         )
         self.poller = Poller(
             self._receive,
@@ -97,8 +102,8 @@ class QueueConsumer:
 
     def start(self) -> None:
         """Begin to poll; a queue that cannot be found yet is looked for again and again."""
-        if self._options.heartbeat.enabled:
-            self._spawn(self.heartbeat.run())
+        self._beating = asyncio.ensure_future(self.heartbeat.run())
+        self._background.add(self._beating)
         self.poller.start()
 
     async def stop(self, seconds: float) -> None:
@@ -106,6 +111,12 @@ class QueueConsumer:
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_task(self._drain(seconds), name="sqs-drain")
         await asyncio.shield(self._stopped)
+
+    @property
+    def turning(self) -> bool:
+        """Whether every loop of this queue makes progress: all polls, and the heartbeat."""
+        beating = self._stopping or (self._beating is not None and not self._beating.done())
+        return beating and self.poller.turning
 
     @property
     def paused(self) -> bool:
@@ -138,23 +149,22 @@ class QueueConsumer:
                 self.settler.remembered.add(delivery.raw.message_id)
             return delivery.state is DeliveryState.SETTLED
         delivery.state = DeliveryState.SETTLING
+        delivery.done = True
         done = self.settler.delete(delivery)
         done.add_done_callback(lambda future: self._settled(delivery, future))
         return await asyncio.shield(done) if confirm else True
 
     async def nack(self, delivery: Delivery, delay: float | None = None) -> None:
-        """Show it again after the back-off, or park it once it failed often enough."""
-        options, failure = self._options, delivery.failure
-        count = delivery.raw.receive_count
-        if failure is not None and isinstance(failure, options.retry.drop_on):
+        """Try it again after the back-off, or park it once it failed often enough, or as its rule says."""
+        options, fate = self._options, self._options.retry.fate(delivery.failure)
+        if fate is Fate.DROP:
             await self.ack(delivery)
         elif options.parking is not None and (
-            count >= options.parking.after
-            or (failure is not None and isinstance(failure, options.retry.park_on))
+            fate is Fate.PARK or delivery.attempts >= options.parking.after
         ):
             await self._park(delivery, "")
         else:
-            await self.release(delivery, options.retry.delay(count) if delay is None else delay)
+            await self._later(delivery, options.retry.delay(delivery.attempts) if delay is None else delay)
 
     async def reject(self, delivery: Delivery, reason: str = "") -> None:
         """Park it now; without parking, drop it."""
@@ -164,15 +174,8 @@ class QueueConsumer:
             await self._park(delivery, reason)
 
     async def release(self, delivery: Delivery, delay: float = 0) -> None:
-        """Ask for it to be shown again; returns when the request is on its way."""
-        if not self._may_settle(delivery):
-            return
-        delivery.state = DeliveryState.SETTLING
-        if delivery.extension is not None:
-            await asyncio.wait((delivery.extension,))  # a late beat would undo the release
-        left = delivery.received_at + MAX_VISIBILITY_SECONDS - 1 - self._clock.monotonic()
-        done = self.settler.change(delivery, max(0.0, min(delay, left)))
-        done.add_done_callback(lambda future: self._settled(delivery, future))
+        """Try it again after `delay` without a failure; returns when the request is on its way."""
+        await self._later(delivery, delay, counts=False)
 
     async def extend(self, delivery: Delivery, seconds: float) -> bool:
         """Keep the lock for so many seconds from now."""
@@ -209,11 +212,10 @@ class QueueConsumer:
             if raw.message_id in self.settler.remembered:
                 self._spawn(self._delete_again(delivery))
             elif self._stopping:
-                self._spawn(self.release(delivery))
+                self._spawn(self._show(delivery))
             else:
                 fresh.append(delivery)
-                if self._options.heartbeat.enabled:
-                    self.heartbeat.watch(delivery)
+                self.heartbeat.watch(delivery)
         self.workers.add(fresh)
 
     async def _delete_again(self, delivery: Delivery) -> None:
@@ -221,18 +223,62 @@ class QueueConsumer:
 
     async def _handle(self, group: Sequence[Delivery]) -> None:
         try:
-            await self._run(group)
+            if fresh := await self._without_done(group):
+                await self._run(fresh)
         except asyncio.CancelledError:
             for delivery in group:
-                await self.release(delivery)
+                await self._show(delivery)
             raise
         finally:
             for delivery in group:
                 if delivery.state is DeliveryState.HELD:
-                    delivery.state = DeliveryState.LEFT
-                    self._finish(delivery)
+                    self._kept_or_left(delivery)
+
+    async def _without_done(self, group: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Delete what was done under an earlier receive while this one waited."""
+        fresh = []
+        for delivery in group:
+            if delivery.raw.message_id in self.settler.remembered:
+                await self.ack(delivery)
+            else:
+                fresh.append(delivery)
+        return fresh
+
+    def _kept_or_left(self, delivery: Delivery) -> None:
+        if self._stays_in_lane:
+            if delivery.again is None:  # unsettled: on a queue it would return after its visibility
+                delivery.keep(self._options.visibility, counts=True)
+        elif delivery.again is not None:  # a drain began before its next try
+            self._spawn(self._show(delivery, delivery.again))
+        else:
+            delivery.state = DeliveryState.LEFT
+            self._finish(delivery)
 
     # settling
+
+    @property
+    def _stays_in_lane(self) -> bool:
+        return self._options.order is not None and not self._stopping
+
+    async def _later(self, delivery: Delivery, delay: float, *, counts: bool = True) -> None:
+        if self._stays_in_lane and delivery.state is DeliveryState.HELD:
+            delivery.keep(delay, counts=counts)
+        else:
+            await self._show(delivery, delay)
+
+    async def _show(self, delivery: Delivery, delay: float = 0) -> None:
+        if not self._may_settle(delivery):
+            return
+        delivery.state = DeliveryState.SETTLING
+        if delivery.extension is not None:
+            await asyncio.wait((delivery.extension,))  # a late beat would undo the release
+        left = delivery.received_at + MAX_VISIBILITY_SECONDS - 1 - self._clock.monotonic()
+        done = self.settler.change(delivery, max(0.0, min(delay, left)))
+        done.add_done_callback(lambda future: self._settled(delivery, future))
+
+    def _show_all(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._spawn(self._show(delivery))
 
     def _may_settle(self, delivery: Delivery) -> bool:
         if delivery.state is DeliveryState.LEFT:
@@ -249,6 +295,7 @@ class QueueConsumer:
             delivery.counted = False
             self.held -= 1
             self.permits.give()
+            self.workers.gone(delivery)
 
     def _beat(self, delivery: Delivery, seconds: float) -> "asyncio.Future[bool]":
         asked_at = self._clock.monotonic()
@@ -263,7 +310,11 @@ class QueueConsumer:
             return
         if not future.cancelled() and future.result():
             delivery.lock_until = until
-            return
+            self.heartbeat.watch(delivery)
+        else:
+            self._lock_lost(delivery)
+
+    def _lock_lost(self, delivery: Delivery) -> None:
         delivery.state = DeliveryState.LOST
         self._log(logging.WARNING, f"lost the lock of message {delivery.raw.message_id}", None)
         self._finish(delivery)
@@ -286,7 +337,7 @@ class QueueConsumer:
                 self._log(logging.ERROR, f"parking failed: {result.code} {result.detail}", None)
             except TransportError as error:
                 self._log(logging.ERROR, "parking failed", error)
-        await self.release(delivery, self._options.retry.delay(delivery.raw.receive_count))
+        await self._later(delivery, self._options.retry.delay(delivery.attempts))
 
     async def _parking_url(self) -> str | None:
         parking = self._options.parking
@@ -316,8 +367,21 @@ class QueueConsumer:
             await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _release_buffered(self) -> None:
-        for delivery in self.workers.close():
-            self._spawn(self.release(delivery))
+        self._show_all(self.workers.close())
+
+    def _backlog(self) -> Backlog:
+        if self._options.order is None:
+            return Buffer(self._options.batch or SINGLE)
+        return Lanes(
+            self._options.order,
+            self._clock,
+            wake=self._lane_ready,
+            give_up=self._show_all,
+            log=self._log,
+        )
+
+    def _lane_ready(self) -> None:
+        self.workers.pump()
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

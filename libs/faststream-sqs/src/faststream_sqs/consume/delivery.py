@@ -1,12 +1,15 @@
 """One received message and what may be done with it: the raw message type handlers work on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from faststream_sqs.transport.protocol import RawMessage
+
+Log = Callable[[int, str, Exception | None], None]
+"""Level, text and the exception behind it."""
 
 
 class DeliveryState(StrEnum):
@@ -44,7 +47,7 @@ class Control(Protocol):
         ...
 
     async def release(self, delivery: "Delivery", delay: float = 0) -> None:
-        """Show it again after `delay` without counting a failure."""
+        """Show it again after `delay` without counting a failure; in a lane, without letting go of it."""
         ...
 
     async def extend(self, delivery: "Delivery", seconds: float) -> bool:
@@ -65,11 +68,34 @@ class Delivery:
     failure: BaseException | None = None
     extension: "asyncio.Future[bool] | None" = field(default=None, repr=False)
     counted: bool = False
+    lane: Hashable | None = field(default=None, repr=False)
+    again: float | None = None
+    """Seconds until its next try in this process; None when no further one is due."""
+    again_counts: bool = False
+    tries: int = 0
+    """Failures in this process since the receive."""
+    done: bool = False
+    """Whether the work is over: a delete was asked for."""
+    beat: int = field(default=0, repr=False)
 
     @property
     def lock_lost(self) -> bool:
         """Whether somebody else may be working on this message by now."""
         return self.state is DeliveryState.LOST
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried or received, this time included."""
+        return self.raw.receive_count + self.tries
+
+    def keep(self, seconds: float, *, counts: bool) -> None:
+        """Ask for another try in this process; one that `counts` is a failure."""
+        self.again, self.again_counts = seconds, counts
+
+    def try_again(self) -> None:
+        """Begin that try."""
+        self.tries += self.again_counts
+        self.again, self.failure = None, None
 
 
 @dataclass(slots=True, eq=False)

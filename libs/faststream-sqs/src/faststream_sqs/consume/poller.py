@@ -166,6 +166,8 @@ class Poller:
         try:
             messages = await self._receive(permits)
             count = len(messages)
+            if messages:
+                self._arrived(messages)
         except Exception as error:  # noqa: BLE001 - a poll loop survives everything, or consumption stops silently
             self.failures += 1
             self._on_failure(error, self.failures)
@@ -173,8 +175,6 @@ class Poller:
         finally:
             self._permits.give(permits - count)
         self.failures = 0
-        if messages:
-            self._arrived(messages)
         return count
 
     async def _back_off(self) -> None:

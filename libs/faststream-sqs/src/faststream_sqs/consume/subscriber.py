@@ -34,7 +34,9 @@ class OutcomeMiddleware(BaseMiddleware[Any, Any]):
     """
 
     async def consume_scope(self, call_next: Any, msg: StreamMessage[Any]) -> Any:
-        """Keep a batch handler's outcome."""
+        """Keep a batch handler's outcome; handle no message whose body could not be fetched."""
+        if isinstance(msg, SQSMessage):
+            msg.ensure_readable()
         result = await call_next(msg)
         if isinstance(msg, SQSBatchMessage) and isinstance(result, BatchOutcome):
             msg.outcome = result
@@ -68,10 +70,10 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
     ) -> None:
         self._batched = config.options.batch is not None
         if self._batched:
-            batches = SQSBatchParser(config.content_type)
+            batches = SQSBatchParser(config.content_type, self._restore)
             config.parser, config.decoder = batches.parse_message, batches.decode_batch
         else:
-            singles = SQSParser(config.content_type)
+            singles = SQSParser(config.content_type, self._restore)
             config.parser, config.decoder = singles.parse_message, singles.decode_message
         super().__init__(config, specification, calls)
         self._queue = config.queue
@@ -169,6 +171,9 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
             self._run,
             self._log_line,
         )
+
+    async def _restore(self, message: SQSMessage) -> None:
+        await self._outer_config.restore(message)
 
     async def _run(self, group: Sequence[Delivery]) -> None:
         if self.ack_policy is AckPolicy.ACK_FIRST:

@@ -2,24 +2,55 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
-from faststream_sqs.consume.batch import Buffer
 from faststream_sqs.consume.delivery import Delivery
-from faststream_sqs.schemas import Batch
 
 Run = Callable[[Sequence[Delivery]], Awaitable[None]]
 
 
+class Backlog(Protocol):
+    """Received messages without a handler, and which of them may have one now."""
+
+    def __len__(self) -> int:
+        """Messages that no handler has."""
+        ...
+
+    def add(self, delivery: Delivery, now: float) -> None:
+        """Append a message."""
+        ...
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a group may start: 0 now, None until something else happens."""
+        ...
+
+    def take(self, most: int | None = None) -> list[Delivery]:
+        """Remove the next group, at most so large."""
+        ...
+
+    def ended(self, group: Sequence[Delivery]) -> None:
+        """Hear that the handler of a group ended."""
+        ...
+
+    def gone(self, delivery: Delivery) -> None:
+        """Hear that a message was settled or lost."""
+        ...
+
+    def clear(self) -> list[Delivery]:
+        """Remove and return what no handler has; nothing is added afterwards."""
+        ...
+
+
 class Workers:
-    """The buffer and the handlers that empty it.
+    """The backlog and the handlers that empty it.
 
     `allowance` is how many more messages may be handed out; None means any number.
     """
 
-    def __init__(self, run: Run, *, max_workers: int, batch: Batch) -> None:
+    def __init__(self, run: Run, backlog: Backlog, *, max_workers: int) -> None:
         self._run = run
         self._max_workers = max_workers
-        self._buffer = Buffer(batch)
+        self._backlog = backlog
         self._running: dict[asyncio.Task[None], Sequence[Delivery]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -28,7 +59,7 @@ class Workers:
     @property
     def buffered(self) -> int:
         """Messages that wait for a handler."""
-        return len(self._buffer)
+        return len(self._backlog)
 
     @property
     def running(self) -> int:
@@ -39,20 +70,22 @@ class Workers:
         """Queue messages and start what may start."""
         now = asyncio.get_running_loop().time()
         for delivery in deliveries:
-            self._buffer.add(delivery, now)
+            self._backlog.add(delivery, now)
         self.pump()
 
     def pump(self) -> None:
         """Start handlers for complete groups while there are free workers."""
         loop = asyncio.get_running_loop()
         while not self._closed and self.allowance != 0 and len(self._running) < self._max_workers:
-            wait = self._buffer.wait(loop.time())
+            wait = self._backlog.wait(loop.time())
             if wait is None:
                 return
             if wait > 0:
                 self._wake_in(wait)
                 return
-            group = self._buffer.take(self.allowance)
+            group = self._backlog.take(self.allowance)
+            if not group:
+                continue
             if self.allowance is not None:
                 self.allowance -= len(group)
             task = loop.create_task(self._run_group(group), name="sqs-handler")
@@ -64,7 +97,7 @@ class Workers:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        return self._buffer.clear()
+        return self._backlog.clear()
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait for running handlers, at most so many seconds."""
@@ -78,6 +111,10 @@ class Workers:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    def gone(self, delivery: Delivery) -> None:
+        """Tell the backlog that a message was settled or lost."""
+        self._backlog.gone(delivery)
+
     def cancel_handler_of(self, delivery: Delivery) -> None:
         """Cancel the handler that works on this delivery, if one does."""
         for task, group in self._running.items():
@@ -88,9 +125,10 @@ class Workers:
         await self._run(group)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        del self._running[task]
+        group = self._running.pop(task)
         if not task.cancelled():
             task.exception()  # retrieved; the messages are left to their visibility
+        self._backlog.ended(group)
         self.pump()
 
     def _wake_in(self, seconds: float) -> None:

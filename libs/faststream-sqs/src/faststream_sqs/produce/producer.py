@@ -16,9 +16,11 @@ from faststream_sqs._fs import (
     ProducerProto,
 )
 from faststream_sqs.clock import Clock, SystemClock
+from faststream_sqs.large import Payloads
 from faststream_sqs.parking import HEADERS_ATTRIBUTE
 from faststream_sqs.parser import CONTENT_TYPE, CORRELATION_ID, SQSParser
-from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, InvalidMessageError, batches
+from faststream_sqs.produce.coalescer import Coalescer
+from faststream_sqs.produce.sizing import InvalidMessageError, batches
 from faststream_sqs.response import SQSPublishCommand
 from faststream_sqs.schemas import Queue, Topic
 from faststream_sqs.transport.protocol import (
@@ -63,6 +65,8 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         self._transport: Transport | None = None
         self._serializer: SerializerProto | None = None
         self._urls: dict[str, str] = {}
+        self._coalescer = Coalescer(self._deliver)
+        self.payloads: Payloads | None = None
 
     def connect(self, transport: Transport, serializer: "SerializerProto | None", codec: CodecProto) -> None:
         """Send through this transport from now on."""
@@ -81,21 +85,33 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
 
     async def publish(self, cmd: SQSPublishCommand) -> str:
         """Send one message; returns its id. Raises `PublishError` or `InvalidMessageError`."""
-        (message_id,) = await self.publish_batch(cmd)
-        return message_id
+        if cmd.coalesce is None:
+            (message_id,) = await self.publish_batch(cmd)
+            return message_id
+        target = _target_of(cmd)
+        message = await self.encode(cmd.body, cmd)
+        result = await self._coalescer.send(
+            target, message, limit=target.max_bytes, max_wait=cmd.coalesce.max_wait
+        )
+        if not result.ok:
+            raise PublishError([(0, result)])
+        return result.message_id
+
+    async def flush(self) -> None:
+        """Send what waits for company and return when every call has its answer."""
+        await self._coalescer.flush()
 
     async def publish_batch(self, cmd: SQSPublishCommand) -> list[str]:
         """Send all bodies in as few calls as possible; returns their ids in order."""
+        target = _target_of(cmd)
         messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
-        if isinstance(cmd.target, Topic):
-            limit = MAX_TOPIC_BYTES
-        elif isinstance(cmd.target, Queue):
-            limit = MAX_QUEUE_BYTES
-        else:
-            raise IncorrectState("name a queue or a topic to publish to")
         ids: list[str] = []
-        for group in list(batches(messages, limit)):
-            ids += await self._send(cmd.target, group, len(ids))
+        for group in list(batches(messages, target.max_bytes)):
+            results = await self._deliver(target, group)
+            failed = [(len(ids) + i, result) for i, result in enumerate(results) if not result.ok]
+            if failed:
+                raise PublishError(failed)
+            ids += [result.message_id for result in results]
         return ids
 
     async def request(self, _cmd: SQSPublishCommand) -> Any:
@@ -122,9 +138,13 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         if packed:
             attributes[HEADERS_ATTRIBUTE] = Attribute(json.dumps(packed, separators=(",", ":")))
         dedup = cmd.dedup_id if index == 0 or cmd.dedup_id is None else f"{cmd.dedup_id}-{index}"
-        return OutgoingMessage(text, attributes, cmd.group_id, dedup, cmd.delay_seconds, cmd.subject)
+        message = OutgoingMessage(text, attributes, cmd.group_id, dedup, cmd.delay_seconds, cmd.subject)
+        if self.payloads is None or cmd.target is None:
+            return message
+        return await self.payloads.offload(message, cmd.target.max_bytes)
 
-    async def _send(self, target: Queue | Topic, messages: list[OutgoingMessage], offset: int) -> list[str]:
+    async def _deliver(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
+        """One call, and further ones for the entries that may succeed later."""
         results: dict[int, EntryResult] = {}
         pending = list(range(len(messages)))
         for attempt in range(SEND_ATTEMPTS):
@@ -141,10 +161,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             pending = [i for i in pending if not results[i].ok and results[i].retryable]
             if not pending:
                 break
-        failed = [(offset + i, results[i]) for i in sorted(results) if not results[i].ok]
-        if failed:
-            raise PublishError(failed)
-        return [results[i].message_id for i in range(len(messages))]
+        return [results[i] for i in range(len(messages))]
 
     async def _call(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
         if self._transport is None:
@@ -156,3 +173,9 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
                 target.name if target.is_url else (await self._transport.resolve(target.name)).url
             )
         return await self._transport.send(self._urls[target.name], messages)
+
+
+def _target_of(cmd: SQSPublishCommand) -> Queue | Topic:
+    if cmd.target is None:
+        raise IncorrectState("name a queue or a topic to publish to")
+    return cmd.target

@@ -1,6 +1,6 @@
 """A publisher bound to one queue or topic."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from faststream.exceptions import FeatureNotSupportedException
@@ -21,6 +21,8 @@ class SQSPublisher(PublisherUsecase):
         super().__init__(config, specification)
         self._target = config.target
         self._group_id = config.group_id
+        self._dedup_id = config.dedup_id
+        self._coalesce = config.coalesce
         self._headers = config.headers
         self._attributes = config.attributes
 
@@ -55,9 +57,10 @@ class SQSPublisher(PublisherUsecase):
             headers=self._headers | (headers or {}),
             attributes=self._attributes | (attributes or {}),
             correlation_id=correlation_id or self._outer_config.id_generator(),
-            group_id=group_id or self._group_id,
-            dedup_id=dedup_id,
+            group_id=group_id or _named(self._group_id, message),
+            dedup_id=dedup_id or _named(self._dedup_id, message),
             delay_seconds=delay_seconds,
+            coalesce=self._coalesce,
         )
         message_id: str = await self._basic_publish(
             command, producer=self._outer_config.producer, _extra_middlewares=()
@@ -71,7 +74,9 @@ class SQSPublisher(PublisherUsecase):
         command.send_to(self.target)
         command.add_headers(self._headers, override=False)
         command.attributes = self._attributes | command.attributes
-        command.group_id = command.group_id or self._group_id
+        command.group_id = command.group_id or _named(self._group_id, command.body)
+        command.dedup_id = command.dedup_id or _named(self._dedup_id, command.body)
+        command.coalesce = self._coalesce
         await self._basic_publish(
             command, producer=self._outer_config.producer, _extra_middlewares=_extra_middlewares
         )
@@ -79,3 +84,7 @@ class SQSPublisher(PublisherUsecase):
     async def request(self, *_: Any, **__: Any) -> Any:
         """Not on queues."""
         raise FeatureNotSupportedException("SQS has no request and reply; use two queues")
+
+
+def _named(name: str | Callable[[Any], str] | None, body: Any) -> str | None:
+    return name(body) if callable(name) else name

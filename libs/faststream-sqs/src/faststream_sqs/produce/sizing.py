@@ -5,12 +5,6 @@ from collections.abc import Iterator, Sequence
 from faststream_sqs.schemas import MAX_BATCH
 from faststream_sqs.transport.protocol import OutgoingMessage
 
-MAX_QUEUE_BYTES = 1024 * 1024
-"""One message and one batch to a queue."""
-
-MAX_TOPIC_BYTES = 256 * 1024
-"""One message and one batch to a topic, unless the topic was raised."""
-
 MAX_ATTRIBUTES = 10
 
 

@@ -10,7 +10,7 @@ from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 from faststream_sqs.consume.subscriber import SQSSubscriber
 from faststream_sqs.produce.producer import SQSProducer
 from faststream_sqs.produce.publisher import SQSPublisher
-from faststream_sqs.produce.sizing import MAX_QUEUE_BYTES, MAX_TOPIC_BYTES, check
+from faststream_sqs.produce.sizing import check
 from faststream_sqs.response import SQSPublishCommand
 from faststream_sqs.schemas import Queue, Topic
 from faststream_sqs.testing.control import RecordingControl, a_delivery
@@ -82,19 +82,23 @@ class FakeProducer(SQSProducer):
         self._brokers = brokers
         self._control = control
 
+    async def publish(self, cmd: SQSPublishCommand) -> str:
+        """Deliver at once: nothing waits for company."""
+        (message_id,) = await self.publish_batch(cmd)
+        return message_id
+
     async def publish_batch(self, cmd: SQSPublishCommand) -> list[str]:
         """Deliver to every subscriber of the target; handler errors reach the caller."""
         messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
-        limit = MAX_TOPIC_BYTES if isinstance(cmd.target, Topic) else MAX_QUEUE_BYTES
         for message in messages:
-            check(message, limit)
+            check(message, (cmd.target or Queue("")).max_bytes)
         ids = [a_delivery().raw.message_id for _ in messages]
         for subscriber in list(_subscribers(self._brokers)):
             if cmd.target is not None and _receives(subscriber, cmd.target):
-                await self._deliver(subscriber, messages, ids)
+                await self._hand_over(subscriber, messages, ids)
         return ids
 
-    async def _deliver(
+    async def _hand_over(
         self, subscriber: SQSSubscriber, messages: Sequence[OutgoingMessage], ids: Sequence[str]
     ) -> None:
         deliveries = [

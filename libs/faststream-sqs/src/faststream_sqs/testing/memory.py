@@ -107,6 +107,11 @@ class MemoryTransport:
         found = self._queue(queue)
         return QueueInfo(found.url, found.dead_letter_url)
 
+    async def count(self, queue_url: str) -> int:
+        """Messages a receive could bring now."""
+        now = self._clock.monotonic()
+        return sum(stored.visible_at <= now for stored in self._queue(queue_url).messages)
+
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
     ) -> list[RawMessage]:

@@ -1,17 +1,23 @@
 """SQS and SNS through aiobotocore.
 
-Two SQS clients: with one shared pool a delete would wait behind long polls.
+Two SQS clients: with one shared pool a delete would wait behind long polls. A call that is refused for its
+credentials lets the next one begin with new clients, because botocore never reads again those of files and
+variables, nor looks again where there were none.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import aiobotocore
+import botocore
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from faststream_sqs.transport.credentials import CREDENTIAL_CODES, RENEWAL_SECONDS
 from faststream_sqs.transport.protocol import (
     Attribute,
     EntryResult,
@@ -27,6 +33,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 10  # a poll that answers later than this is given up
 CONTROL_TIMEOUT_SECONDS = 10
 SERVER_FAULT = 500
+USER_AGENT = f"faststream-sqs aiobotocore/{aiobotocore.__version__} Botocore/{botocore.__version__}"
 
 
 class AiobotocoreTransport:
@@ -45,31 +52,67 @@ class AiobotocoreTransport:
         self._poll: Any = None
         self._control: Any = None
         self._topics: Any = None
+        self._sizes = (1, 0.0)
+        self._refused = False
+        self._renewed_at = float("-inf")
+        self._renewing = asyncio.Lock()
+        self._retired: list[tuple[float, AsyncExitStack]] = []
 
     async def open(self, *, polls: int, wait_seconds: float) -> None:
         """Create the clients; opens no connection yet, so an absent SQS does not fail here."""
-        if self._stack is not None:
-            return
+        if self._stack is None:
+            self._sizes = (polls, wait_seconds)
+            await self._open()
+
+    async def _open(self) -> None:
+        polls, wait_seconds = self._sizes
         session = self._session_factory()
         async with AsyncExitStack() as stack:
-            self._poll = await self._client(
+            poll = await self._client(
                 stack, session, "sqs", pool=polls + 2, read_timeout=wait_seconds + ANSWER_MARGIN_SECONDS
             )
             control_pool = 2 * polls + 10
-            self._control = await self._client(
+            control = await self._client(
                 stack, session, "sqs", pool=control_pool, read_timeout=CONTROL_TIMEOUT_SECONDS
             )
-            self._topics = await self._client(
-                stack, session, "sns", pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS
-            )
+            topics = await self._client(stack, session, "sns", pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS)
+            self._poll, self._control, self._topics = poll, control, topics
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
         """Close the clients and their pools."""
         stack, self._stack = self._stack, None
         self._poll = self._control = self._topics = None
-        if stack is not None:
-            await stack.aclose()
+        retired, self._retired = self._retired, []
+        for old in (*(stack for _, stack in retired), *((stack,) if stack is not None else ())):
+            await old.aclose()
+
+    @asynccontextmanager
+    async def _calling(self) -> AsyncIterator[None]:
+        try:
+            async with _translated():
+                if self._refused:
+                    await self._renew()
+                yield
+        except TransportError as error:
+            self._refused = self._refused or error.code in CREDENTIAL_CODES
+            raise
+
+    async def _renew(self) -> None:
+        """Replace the clients; the old ones stay open for calls under way."""
+        async with self._renewing:
+            now = asyncio.get_running_loop().time()
+            if not self._refused or self._stack is None or now - self._renewed_at < RENEWAL_SECONDS:
+                return
+            self._renewed_at = now
+            old = self._stack
+            await self._open()
+            self._refused = False
+            self._retired.append((now, old))
+            longest = self._sizes[1] + 2 * ANSWER_MARGIN_SECONDS
+            while self._retired[0][0] < now - longest:
+                _, unused = self._retired.pop(0)
+                await unused.aclose()
 
     async def _client(
         self,
@@ -86,6 +129,10 @@ class AiobotocoreTransport:
             max_pool_connections=pool,
             retries={"total_max_attempts": 1, "mode": "standard"},  # ours know locks and entries
             parameter_validation=False,
+            user_agent=USER_AGENT,  # botocore's own is put together anew for each call: a tenth of its time
+            request_checksum_calculation="when_required",
+            disable_request_compression=True,
+            account_id_endpoint_mode="disabled",
         )
         return await stack.enter_async_context(
             session.create_client(
@@ -95,6 +142,10 @@ class AiobotocoreTransport:
 
     async def resolve(self, queue: str) -> QueueInfo:
         """Find the queue's URL and, where its attributes may be read, its dead-letter queue."""
+        async with self._calling():
+            return await self._resolve(queue)
+
+    async def _resolve(self, queue: str) -> QueueInfo:
         control = self._opened(self._control)
         async with _translated():
             url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
@@ -114,11 +165,20 @@ class AiobotocoreTransport:
         except BotoCoreError as error:
             raise TransportError(type(error).__name__, str(error)) from error
 
+    async def count(self, queue_url: str) -> int:
+        """Ask for the approximate number."""
+        name = "ApproximateNumberOfMessages"
+        async with _translated():
+            answer = await self._opened(self._control).get_queue_attributes(
+                QueueUrl=queue_url, AttributeNames=[name]
+            )
+        return int(answer.get("Attributes", {}).get(name, 0))
+
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
     ) -> list[RawMessage]:
         """One long poll, without retries: the poller has its own back-off."""
-        async with _translated():
+        async with self._calling():
             answer = await self._opened(self._poll).receive_message(
                 QueueUrl=queue_url,
                 MaxNumberOfMessages=limit,
@@ -132,7 +192,7 @@ class AiobotocoreTransport:
     async def delete(self, queue_url: str, receipts: Sequence[str]) -> list[EntryResult]:
         """Delete in one call."""
         entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(receipts)]
-        async with _translated():
+        async with self._calling():
             answer = await self._opened(self._control).delete_message_batch(
                 QueueUrl=queue_url, Entries=entries
             )
@@ -146,7 +206,7 @@ class AiobotocoreTransport:
             {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
             for i, (receipt, seconds) in enumerate(changes)
         ]
-        async with _translated():
+        async with self._calling():
             answer = await self._opened(self._control).change_message_visibility_batch(
                 QueueUrl=queue_url, Entries=entries
             )
@@ -158,7 +218,7 @@ class AiobotocoreTransport:
         for entry, message in zip(entries, messages, strict=True):
             if message.delay_seconds:
                 entry["DelaySeconds"] = message.delay_seconds
-        async with _translated():
+        async with self._calling():
             answer = await self._opened(self._control).send_message_batch(QueueUrl=queue_url, Entries=entries)
         return _results(answer, len(entries))
 
@@ -168,7 +228,7 @@ class AiobotocoreTransport:
         for entry, message in zip(entries, messages, strict=True):
             if message.subject:
                 entry["Subject"] = message.subject
-        async with _translated():
+        async with self._calling():
             answer = await self._opened(self._topics).publish_batch(
                 TopicArn=topic_arn, PublishBatchRequestEntries=entries
             )

@@ -97,6 +97,10 @@ class Transport(Protocol):
         """Find a queue by name or URL."""
         ...
 
+    async def count(self, queue_url: str) -> int:
+        """About how many messages a queue holds that are visible."""
+        ...
+
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
     ) -> list[RawMessage]:

@@ -1,0 +1,139 @@
+import asyncio
+
+import pytest
+from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, Topic
+from faststream_sqs.testing import MemoryTransport, eventually
+from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
+
+SOON = Coalesce(max_wait=0.02)
+
+
+class Counting(MemoryTransport):
+    """Notes what each call carried; entries whose body is `bad` fail, `busy` once."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+        self.busy = {"busy"}
+        self.down = False
+
+    async def send(self, queue_url, messages):
+        self.sent.append([m.body for m in messages])
+        if self.down:
+            raise TransportError("AccessDenied", "", retryable=False)
+        return [self._answer(m.body) for m in messages]
+
+    def _answer(self, body):
+        if body in self.busy:
+            self.busy.remove(body)
+            return EntryResult(ok=False, code="Busy", retryable=True)
+        return EntryResult(ok=body != "bad", code="InvalidMessageContents", message_id=f"id-{body}")
+
+
+@pytest.fixture
+async def transport():
+    transport = Counting()
+    transport.create_queue("out")
+    return transport
+
+
+@pytest.fixture
+async def broker(transport):
+    broker = SQSBroker(transport=transport, logger=None)
+    await broker.connect()
+    return broker
+
+
+async def test_twenty_five_publishes_at_a_time_take_three_calls(broker, transport):
+    publisher = broker.publisher("out", coalesce=SOON)
+    ids = await asyncio.gather(*(publisher.publish(str(n)) for n in range(25)))
+    assert ids == [f"id-{n}" for n in range(25)]
+    assert [len(call) for call in transport.sent] == [10, 10, 5]
+
+
+async def test_a_call_stays_below_the_bytes_of_its_target(broker, transport):
+    publisher = broker.publisher("out", coalesce=SOON)
+    await asyncio.gather(*(publisher.publish("x" * 300_000) for _ in range(4)))
+    assert [len(call) for call in transport.sent] == [3, 1]
+
+
+async def test_refused_entry_fails_its_own_caller_only(broker, transport):
+    publisher = broker.publisher("out", coalesce=SOON)
+    answers = await asyncio.gather(
+        *(publisher.publish(body) for body in ("a", "bad", "c")), return_exceptions=True
+    )
+    assert (answers[0], answers[2]) == ("id-a", "id-c")
+    assert isinstance(answers[1], PublishError)
+    assert len(transport.sent) == 1
+
+
+async def test_entry_that_may_succeed_later_is_sent_again_alone(broker, transport):
+    publisher = broker.publisher("out", coalesce=SOON)
+    assert await asyncio.gather(*(publisher.publish(b) for b in ("a", "busy"))) == ["id-a", "id-busy"]
+    assert transport.sent == [["a", "busy"], ["busy"]]
+
+
+async def test_failed_call_reaches_every_caller(broker, transport):
+    transport.down = True
+    publisher = broker.publisher("out", coalesce=SOON)
+    answers = await asyncio.gather(*(publisher.publish(b) for b in "ab"), return_exceptions=True)
+    assert [answer.code for answer in answers] == ["AccessDenied", "AccessDenied"]
+
+
+async def test_message_that_can_never_be_sent_does_not_hold_up_the_others(broker, transport):
+    publisher = broker.publisher("out", coalesce=SOON)
+    good, bad = await asyncio.gather(
+        publisher.publish("a"), publisher.publish("x" * 1_100_000), return_exceptions=True
+    )
+    assert good == "id-a"
+    assert isinstance(bad, InvalidMessageError)
+
+
+async def test_return_values_of_handlers_share_calls(transport):
+    transport.create_queue("in")
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=2)
+
+    @broker.publisher("out", coalesce=SOON)
+    @broker.subscriber("in", wait_time=0.05)
+    async def on_message(body: int) -> int:
+        return body
+
+    await MemoryTransport.send(transport, "in", [OutgoingMessage(str(n)) for n in range(10)])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: transport.bodies("in") == [])
+    assert sorted(body for call in transport.sent for body in call) == [str(n) for n in range(10)]
+    assert len(transport.sent) <= 2
+
+
+async def test_stop_sends_what_waits_for_company(broker, transport):
+    publisher = broker.publisher("out", coalesce=Coalesce(max_wait=60))
+    waiting = asyncio.create_task(publisher.publish("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await broker.stop()
+    assert await waiting == "id-a"
+
+
+async def test_without_coalescing_each_publish_is_a_call(broker, transport):
+    publisher = broker.publisher("out", coalesce=None)
+    await asyncio.gather(*(publisher.publish(str(n)) for n in range(3)))
+    assert [len(call) for call in transport.sent] == [1, 1, 1]
+
+
+async def test_group_and_deduplication_ids_come_from_the_body():
+    transport = MemoryTransport()
+    transport.create_queue("out.fifo")
+    broker = SQSBroker(transport=transport, logger=None)
+    await broker.connect()
+    publisher = broker.publisher("out.fifo", group_id=lambda b: b["job"], dedup_id=lambda b: b["id"])
+    for event in ({"job": "a", "id": "1"}, {"job": "b", "id": "2"}, {"job": "a", "id": "1"}):
+        await publisher.publish(event)
+    assert [(m.group_id, m.dedup_id) for m in transport.messages("out.fifo")] == [("a", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize(
+    ("target", "size"), [(Queue("q"), 2**20), (Topic("arn"), 2**18), (Topic("arn", 2**20), 2**20)]
+)
+def test_target_knows_its_bytes(target, size):
+    assert target.max_bytes == size

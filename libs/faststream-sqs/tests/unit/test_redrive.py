@@ -1,0 +1,149 @@
+import json
+
+import pytest
+from faststream_sqs import Parking, Retry, SQSBroker
+from faststream_sqs.parking import parked_copy
+from faststream_sqs.parser import SQSParser
+from faststream_sqs.redrive import dead_letter_queues, peek, redrive
+from faststream_sqs.testing import MemoryTransport, a_delivery, eventually
+from faststream_sqs.transport.protocol import Attribute, EntryResult, OutgoingMessage, TransportError
+
+TEN = {f"a{n}": Attribute(str(n), "Number") for n in range(7)} | {
+    "bytes": Attribute(bytes(range(256)), "Binary"),
+    "headers": Attribute('{"tenant":"ü", "correlation_id":"c"}'),
+    "traceparent": Attribute("00-a-b-01"),
+}
+
+
+async def parked(transport, *messages):
+    """Messages of `orders`, parked as a consumer would."""
+    for message in messages:
+        delivery = a_delivery(message.body, attributes=message.attributes, receive_count=5)
+        delivery.failure = ValueError(message.body[:20])
+        await transport.send("dead", [parked_copy(delivery, reason="", now=1.0, fifo=False)])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        TEN,
+        {"headers": Attribute(b"\xff", "Binary")},
+        {"headers": Attribute("5", "Number"), "kind": Attribute("x", "String.custom")},
+        {"parking": Attribute("of the sender")},
+    ],
+    ids=["none", "ten", "binary headers", "typed headers", "own parking"],
+)
+async def test_redriven_message_is_the_original_byte_for_byte(transport, attributes):
+    original = OutgoingMessage('{"a":  1, "ü": "\\u00fc"}\n', attributes)
+    await parked(transport, original)
+    done = await redrive(transport, "orders")
+    (back,) = transport.messages("orders")
+    wanted = {n: a for n, a in attributes.items() if n != "parking"}
+    assert (len(done.moved), back.body, dict(back.attributes)) == (1, original.body, wanted)
+    assert transport.bodies("dead") == []
+
+
+async def test_message_is_parked_and_redriven_and_handled_as_it_was(transport):
+    broker, fail, seen = SQSBroker(transport=transport, logger=None, graceful_timeout=2), [True], []
+
+    @broker.subscriber("orders", wait_time=0.05, retry=Retry(delays=(0,)), parking=Parking(after=2))
+    async def on_order(body: dict):
+        if fail[0]:
+            raise ValueError("not yet")
+        seen.append(body)
+
+    async with broker:
+        await broker.start()
+        await broker.publish({"id": 1}, "orders", headers={"tenant": "a"})
+        await eventually(lambda: transport.bodies("dead"))
+        fail[0] = False
+        (letter,) = await peek(transport, "orders")
+        await redrive(transport, "orders")
+        await eventually(lambda: seen == [{"id": 1}])
+    assert (letter.details["message"], letter.details["attempts"]) == ("not yet", 2)
+
+
+async def test_peek_leaves_every_letter_visible(transport):
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(13)))
+    letters = await peek(transport, "orders", limit=12)
+    assert [letter.body for letter in letters] == [str(n) for n in range(12)]
+    assert await transport.count("memory://queues/dead") == 13
+
+
+async def test_only_matching_letters_go_back(transport):
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(25)))
+    done = await redrive(transport, "orders", match=lambda letter: letter.details["message"] in {"3", "17"})
+    assert (transport.bodies("orders"), len(done.moved), len(done.kept)) == (["3", "17"], 2, 23)
+    assert await transport.count("memory://queues/dead") == 23
+
+
+async def test_dry_run_tells_and_moves_nothing(transport):
+    await parked(transport, OutgoingMessage("a"), OutgoingMessage("b"))
+    done = await redrive(transport, "orders", dry_run=True)
+    assert (len(done.moved), transport.bodies("orders")) == (2, [])
+    assert await transport.count("memory://queues/dead") == 2
+
+
+async def test_limit_bounds_what_goes_back(transport):
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(25)))
+    done = await redrive(transport, "orders", limit=12)
+    assert (len(done.moved), len(transport.bodies("orders"))) == (12, 12)
+    assert await transport.count("memory://queues/dead") == 13
+
+
+async def test_letter_that_is_parked_again_meanwhile_stays(transport):
+    delivery = a_delivery("x")
+    await transport.send("dead", [parked_copy(delivery, reason="", now=9e9, fifo=False)])
+    done = await redrive(transport, "orders")
+    assert (done.moved, len(done.kept), transport.bodies("orders")) == ([], 1, [])
+
+
+class Refusing(MemoryTransport):
+    """Takes no message whose body is `bad`."""
+
+    async def send(self, queue_url, messages):
+        if not queue_url.endswith("orders"):
+            return await super().send(queue_url, messages)
+        results = []
+        for message in messages:
+            if message.body == "bad":
+                results.append(EntryResult(ok=False, code="InvalidMessageContents"))
+            else:
+                results += await super().send(queue_url, [message])
+        return results
+
+
+async def test_refused_letter_stays_with_its_reason():
+    transport = Refusing()
+    transport.create_queue("dead")
+    transport.create_queue("orders", dead_letters="dead")
+    await parked(transport, OutgoingMessage("good"), OutgoingMessage("bad"))
+    done = await redrive(transport, "orders")
+    assert (transport.bodies("orders"), transport.bodies("dead")) == (["good"], ["bad"])
+    assert list(done.refused.values()) == ["InvalidMessageContents"]
+    assert list(done.refused) == done.kept
+
+
+async def test_queues_with_dead_letters_are_listed_with_their_number(transport):
+    await parked(transport, OutgoingMessage("a"), OutgoingMessage("b"))
+    (found,) = await dead_letter_queues(transport, ["orders", "dead"])
+    assert (found.queue, found.url, found.messages) == ("orders", "memory://queues/dead", 2)
+
+
+async def test_queue_without_dead_letters_says_so(transport):
+    with pytest.raises(TransportError, match="dead has no redrive policy"):
+        await redrive(transport, "dead")
+
+
+def test_letter_that_aws_moved_back_is_read_as_it_was():
+    delivery = a_delivery("1", attributes={"headers": json.dumps({"tenant": "a"}), "kind": "new"})
+    copy = parked_copy(delivery, reason="", now=1.0, fifo=False)
+    message = SQSParser().parse(a_delivery(copy.body, attributes=copy.attributes))
+    assert message.headers == {"tenant": "a", "kind": "new"}
+
+
+def test_letter_parked_twice_keeps_its_headers():
+    first = parked_copy(a_delivery("1", attributes={"headers": '{"t":"a"}'}), reason="", now=1.0, fifo=False)
+    second = parked_copy(a_delivery("1", attributes=first.attributes), reason="", now=2.0, fifo=False)
+    assert json.loads(second.attributes["parking"].text)["headers"] == '{"t":"a"}'

@@ -1,0 +1,116 @@
+"""An identity provider on loopback: discovery, keys that can be changed, and the tokens it signs."""
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+AUDIENCE = "dwh-test"
+DISCOVERY = "/realm/.well-known/openid-configuration"
+JWKS = "/realm/keys"
+
+
+@cache
+def rsa_key(name, bits=2048):
+    """The private key of this name, made once: making one takes long."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+@cache
+def ec_key(name):
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def jwk_of(kid, private, **members):
+    """The public key as a JWKS lists it."""
+    algorithm = RSAAlgorithm if isinstance(private, rsa.RSAPrivateKey) else ECAlgorithm
+    public = json.loads(algorithm.to_jwk(private.public_key()))
+    return {"use": "sig", **public, "kid": kid, **members}
+
+
+@dataclass
+class Issuer:
+    """What it says now, and what it was asked."""
+
+    url: str
+    keys: list = field(default_factory=list)
+    discovery: dict = field(default_factory=dict)
+    status: int = 200
+    asked: list = field(default_factory=list)
+
+    def offers(self, *keys):
+        """From now on these keys, each by (kid, private key)."""
+        self.keys = [jwk_of(kid, private) for kid, private in keys]
+
+    @property
+    def fetches(self):
+        return self.asked.count(JWKS)
+
+    def answers(self):
+        told = {"issuer": self.url, "jwks_uri": self.url.removesuffix("/realm") + JWKS, **self.discovery}
+        return {DISCOVERY: told, JWKS: {"keys": self.keys}}
+
+    def claims(self, now, **over):
+        """Those of a good token; None leaves one out."""
+        seconds = int(now.timestamp())
+        claims = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "subject-1",
+            "email": "ann@example.com",
+            "email_verified": True,
+            "preferred_username": "ann",
+            "groups": ["dwh-approvers"],
+            "iat": seconds - 10,
+            "nbf": seconds - 10,
+            "exp": seconds + 600,
+            **over,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def token(self, now, *, key=None, kid="rsa-1", alg="RS256", headers=None, **over):
+        """A token that it signed, or somebody else with their `key`."""
+        key = key or (ec_key("ec-1") if alg == "ES256" else rsa_key("rsa-1"))
+        body = json.dumps(self.claims(now, **over)).encode()
+        return jwt.api_jws.encode(body, key, alg, {**({"kid": kid} if kid else {}), **(headers or {})})
+
+
+def _handler(issuer):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            issuer.asked.append(self.path)
+            answer = issuer.answers().get(self.path)
+            body = json.dumps(answer).encode()
+            self.send_response(issuer.status if answer else 404)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
+
+
+@contextmanager
+def an_issuer():
+    """One with two keys, on a free port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    issuer = Issuer(f"http://127.0.0.1:{server.server_port}/realm")
+    issuer.offers(("rsa-1", rsa_key("rsa-1")), ("ec-1", ec_key("ec-1")))
+    server.RequestHandlerClass = _handler(issuer)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield issuer
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

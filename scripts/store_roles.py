@@ -14,41 +14,8 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-Body = dict[str, Any]
-
-ASK = ["cluster_composite_ops", "cluster:monitor/main", "cluster:monitor/health"]
-"""Whole requests: several documents at a time, whether the store answers."""
-READ = ["read", "indices:admin/get"]
-WRITE = [
-    *("indices:data/write/bulk*", "indices:data/write/index"),
-    *("indices:admin/mapping/put", "indices:admin/refresh*"),
-]
-CREATE = ["indices:admin/create", "indices:admin/aliases"]
-ALIASES = {"index_patterns": ["*"], "allowed_actions": ["indices:admin/aliases/get"]}
-"""Which index an alias names is asked of the whole store."""
-
-SWEEP = ["indices:monitor/stats", "indices:admin/refresh*"]
-"""What reading the whole log takes beside reading it: how far each shard is, and making that visible."""
-
-READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1", "projection-*", "event-digests-v1"]
-SHARED = ["events-effect-v1-*", "events-late-v1", "events-quarantine-v1", "effects-v1", "rm-*"]
-"""What every service writes: facts of its own, claims, refused messages, read models."""
-OWN = {
-    "indexer": ["events-job-v1-*", "projection-checkpoints", "event-digests-v1"],
-    "alerts": [],
-    "orchestrator": [],
-    "approvals": ["events-approval-v1-*", "decisions-v1"],
-}
-FOLDS_RUNS = ("indexer", "approvals")
-"""Who may make the read model of a job that is seen for the first time."""
-SWEEPS = "indexer"
-
-
-def roles() -> dict[str, Body]:
-    """What each service, and the test of a release, may do in the store."""
-    return {f"dwh-{name}": _role(name) for name in OWN} | {"dwh-selftest": _body(_grant(READABLE, READ))}
+from dwh_eventstore.roles import Body, roles
 
 
 def mappings(outputs: Body) -> dict[str, Body]:
@@ -59,23 +26,6 @@ def mappings(outputs: Body) -> dict[str, Body]:
     """
     arns = outputs["helm"]["value"]["role_arns"]
     return {name: {"backend_roles": [arns[name.removeprefix("dwh-")]]} for name in roles()}
-
-
-def _role(service: str) -> Body:
-    grants = [_grant(READABLE, READ), _grant([*SHARED, *OWN[service]], WRITE)]
-    if service in FOLDS_RUNS:
-        grants.append(_grant(["rm-*"], CREATE))
-    if service == SWEEPS:
-        grants.append(_grant(["events-*"], SWEEP))
-    return _body(*grants)
-
-
-def _body(*grants: Body) -> Body:
-    return {"cluster_permissions": ASK, "index_permissions": [ALIASES, *grants]}
-
-
-def _grant(patterns: list[str], actions: list[str]) -> Body:
-    return {"index_patterns": patterns, "allowed_actions": actions}
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import typer
 from dwh_contracts.times import format_time, parse_time
 from dwh_eventstore import bootstrap as store_bootstrap
 from dwh_eventstore import views
+from dwh_eventstore.roles import roles as store_roles
 
 from dwh_cli import show
 from dwh_cli.exits import No, Usage
@@ -21,8 +22,14 @@ def bootstrap(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 if something differs.")
     ] = False,
+    roles: Annotated[
+        bool, typer.Option("--roles", help="Print what each service may do in the store, as JSON, and end.")
+    ] = False,
 ) -> None:
     """Make index templates, first indices and aliases; harmless when they exist."""
+    if roles:
+        show.as_json(store_roles())
+        return
     found = wait_for(lambda: store_bootstrap(store_settings(), check=check))
     for line in found:
         typer.echo(line)

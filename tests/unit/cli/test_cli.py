@@ -218,3 +218,12 @@ def test_the_verbs_of_the_log_say_what_is_missing(arguments, variables, code, te
     answer = dwh(*arguments, **variables)
     assert (answer.returncode, "hush" in answer.stderr, "Traceback" in answer.stderr) == (code, False, False)
     assert text in " ".join(answer.stderr.split())
+
+
+def test_bootstrap_prints_the_roles_of_the_store_without_a_store():
+    answer = dwh("bootstrap", "--roles")
+    roles = json.loads(answer.stdout)
+    assert answer.returncode == 0
+    assert set(roles) == {
+        f"dwh-{name}" for name in ("indexer", "alerts", "orchestrator", "approvals", "selftest")
+    }

@@ -44,7 +44,8 @@ NEEDED = {
         *(
             ("dwh_store_append_total", (outcome,))
             for outcome in ("stored", "duplicate", "conflict", "rejected", "failed")
-        )
+        ),
+        ("dwh_sweep_repaired_total", ()),
     },
     "alerts": {("dwh_effects_total", ("notify", "failed"))},
     "orchestrator": {("dwh_effects_total", ("trigger", "failed"))},

@@ -2,8 +2,9 @@
 
 Detects, for every event that a digest covers, that it was edited or deleted, and that another was inserted
 below a sealed watermark; also when the index was made anew. Cannot detect: what was forged before it was
-sealed; events added after the last digest; a forger who has the key; changes of the recorder's fields, which
-no hash covers.
+sealed; events added after the last digest; a forger who has the key; changes of the recorder's fields,
+which no hash covers. An event inserted while its index was made anew is named until that index is
+sealed in turn; that it was made anew is named for ever.
 """
 
 from dwh_eventstore.audit.check import Audited, Finding, audit

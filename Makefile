@@ -7,7 +7,7 @@ CHART := .venvs/chart/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy benchmarks tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release bench check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release bench bench-store check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ release: setup ## Everything of a release into dist/<version>/; publishes nothin
 bench: python ## Measurements of benchmarks/: tables here, figures in benchmarks/results/
 	@$(PYTHON) scripts/setup.py workspace peers
 	$(BIN)/python benchmarks/sqs/bench.py
+
+bench-store: setup prepare ## Reading the log and rebuilding under traffic, against a node of its own
+	$(BIN)/python benchmarks/store/reading.py
 
 check: python ## Format, lint, types, imports, dependencies, unit tests
 	@$(PYTHON) scripts/setup.py workspace jobs

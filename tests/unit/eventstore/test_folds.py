@@ -284,3 +284,9 @@ def test_a_line_of_an_event_that_is_not_shown_counts_nowhere() -> None:
     lines = [line for target, line in documents[0].items() if target.model == line_items.MODEL]
     assert documents[0] == documents[1]
     assert {line["name"]: line["count"] for line in lines} == {"drop_rate": None, "corrupt": 50, None: None}
+
+
+def test_a_line_without_a_name_is_no_line_and_hides_none_beside_it():
+    checks = [{"name": None, "value": 1.0}, {"value": 2.0}, {"name": "drop_rate", "value": 3.0}]
+    lines = line_items.lines_of({"quality": {"checks": checks}})
+    assert [(line["name"], line["value"]) for line in lines.values()] == [("drop_rate", 3.0)]

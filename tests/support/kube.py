@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -97,7 +98,7 @@ class Release:
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         self._apply({"kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
         keys = ("csrf-keys", "audit-key", "link-keys")
-        values = {key: f"a-{key}-of-the-cluster-tests-that-is-long-enough" for key in keys}
+        values = {key: secrets.token_hex(32) for key in keys}
         values |= {"opensearch-password": "unused", "alert-secrets": "{}"}
         metadata = {"name": "dwh", "namespace": namespace}
         self._apply({"kind": "Secret", "metadata": metadata, "stringData": values})

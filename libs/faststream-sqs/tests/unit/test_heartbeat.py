@@ -157,7 +157,9 @@ async def test_work_done_after_a_lost_lock_is_not_done_again_by_this_process(clo
     transport, consumer = await started(clock, run, heartbeat=Heartbeat(enabled=False), max_workers=1)
     await eventually(lambda: len(runs) == 1)
     await clock.advance(60)
-    await eventually(lambda: consumer.workers.buffered == 1)  # the same message, received again
+    async with asyncio.timeout(30):
+        while consumer.workers.buffered != 1:  # the same message, received again by one of the next polls
+            await clock.advance(1)
     finish.set()
     await eventually(lambda: transport.bodies("orders") == [])
     assert [run.raw.receive_count for run in runs] == [1]
@@ -175,16 +177,20 @@ async def test_an_sqs_that_is_away_costs_the_lock_when_it_runs_out_not_later(clo
     await eventually(lambda: len(runs) == 1)
     consumer.pause()
 
+    under_way = asyncio.Event()
+
     async def hangs(url, changes):
+        under_way.set()
         await asyncio.Event().wait()
 
     transport.change_visibility = hangs
     await clock.advance(31)
-    await asyncio.sleep(0.03)  # the beat is on its way by now
-    await clock.advance(28.5)
+    while not under_way.is_set():
+        await clock.advance(0.1)
+    await clock.advance(59.5 - clock.monotonic())
     assert not runs[0].lock_lost
     await clock.advance(0.5)
-    assert runs[0].lock_lost
+    await eventually(lambda: runs[0].lock_lost)
     await stopped(consumer, clock)
 
 

@@ -172,7 +172,7 @@ def test_keda_scales_one_consumer_to_its_maximum_and_back_and_nothing_is_lost(
     overlay.write_text(yaml.safe_dump(KEDA | {"autoscaling": keda_settings(release.system)}))
     release.upgrade("-f", str(overlay))
     kube.until(lambda: watch()["alerts"] == 3, "alerts at its maximum", seconds=180)
-    kube.until(lambda: watch() and load.settled(), "every queue empty", seconds=300)
+    kube.until(lambda: watch() and load.settled(), "every queue empty", seconds=600)
     kube.until(lambda: watch() and release.deployments()["alerts"][1] == 1, "alerts back at one", seconds=240)
     assert {name: most[name] for name in others} == dict.fromkeys(others, 1)
     assert load.lost_or_doubled() == []

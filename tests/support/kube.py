@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import containers
@@ -189,7 +189,7 @@ class Endings:
     """Watches pods and keeps how each container ended: exit code, and seconds after the pod was told to."""
 
     def __init__(self, cluster, namespace):
-        self.seen, self.all = {}, set()
+        self.seen, self.all, self._told = {}, set(), {}
         watch = ["--watch", "--output-watch-events", "-o", "json"]
         command = ["kubectl", "get", "pods", "-n", namespace, *watch]
         self._process = subprocess.Popen(command, env=cluster.env, stdout=subprocess.PIPE, text=True)
@@ -212,13 +212,15 @@ class Endings:
     def _note(self, pod):
         metadata = pod["metadata"]
         self.all.add((metadata["labels"].get("app.kubernetes.io/component"), metadata["name"]))
-        told = metadata.get("deletionTimestamp")
+        name, grace = metadata["name"], metadata.get("deletionGracePeriodSeconds", 0)
+        if grace:  # the last word of the kubelet about a pod that has ended takes the grace back
+            self._told[name] = (_time(metadata["deletionTimestamp"]) - timedelta(seconds=grace), grace)
         for status in pod["status"].get("containerStatuses", ()):
             ended = status["state"].get("terminated")
-            if told and ended:
-                grace = metadata["deletionGracePeriodSeconds"]
-                seconds = (_time(ended["finishedAt"]) - _time(told)).total_seconds() + grace
-                self.seen[metadata["name"]] = (ended["exitCode"], seconds, grace)
+            if ended and name in self._told:
+                told, grace = self._told[name]
+                seconds = (_time(ended["finishedAt"]) - told).total_seconds()
+                self.seen[name] = (ended["exitCode"], seconds, grace)
 
 
 def until(look, what, seconds=60):

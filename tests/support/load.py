@@ -14,7 +14,7 @@ from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_local.aws import client
 from dwh_local.topology import ensure_queue, subscribe
-from kube import until
+from kube import CONSUMERS, until
 
 FAILED_EVERY = 50
 LOCAL, TRIGGERS = "local", "mwaa-triggers"
@@ -67,12 +67,10 @@ class Load:
 
     def settled(self):
         """Whether every queue is empty, dead letters counted."""
-        queues = ("indexer", "alerts", "orchestrator", "approvals")
-        return all(self.waiting(queue) == 0 for queue in queues)
+        return all(self.waiting(queue) == 0 for queue in CONSUMERS)
 
     def dead(self):
-        queues = ("indexer", "alerts", "orchestrator", "approvals")
-        return {queue: count for queue in queues if (count := self.waiting(f"{queue}-dlq"))}
+        return {queue: count for queue in CONSUMERS if (count := self.waiting(f"{queue}-dlq"))}
 
     def lost_or_doubled(self):
         """What is not as it must be; empty when each event is stored once and had its one effect."""

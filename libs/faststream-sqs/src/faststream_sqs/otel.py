@@ -63,7 +63,7 @@ class SQSTelemetrySettingsProvider(TelemetrySettingsProvider[Any, SQSPublishComm
 
     def get_publish_destination_name(self, cmd: SQSPublishCommand) -> str:
         """The queue or topic by its name."""
-        return cmd.target.short_name if cmd.target is not None else cmd.destination
+        return cmd.target_name
 
 
 class SQSTelemetryMiddleware(TelemetryMiddleware[SQSPublishCommand]):

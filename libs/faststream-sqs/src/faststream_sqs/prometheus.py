@@ -38,7 +38,7 @@ class SQSMetricsSettingsProvider(MetricsSettingsProvider[Any, SQSPublishCommand]
 
     def get_publish_destination_name_from_cmd(self, cmd: SQSPublishCommand) -> str:
         """The queue or topic by its name."""
-        return cmd.target.short_name if cmd.target is not None else cmd.destination
+        return cmd.target_name
 
 
 class SQSPrometheusMiddleware(PrometheusMiddleware[Any, SQSPublishCommand]):

@@ -78,6 +78,11 @@ class SQSPublishCommand(BatchPublishCommand):
         self.subject = subject
         self.coalesce = coalesce
 
+    @property
+    def target_name(self) -> str:
+        """The queue or topic by its name, as metrics and spans show it."""
+        return self.target.short_name if self.target is not None else self.destination
+
     def send_to(self, target: Queue | Topic) -> None:
         """Set where it goes."""
         self.target = target

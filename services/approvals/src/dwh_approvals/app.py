@@ -94,7 +94,8 @@ async def build(
     )
     subscribe(broker, Deps(settings, intake, parts.consumer))
     lease = f"approvals-timer|{settings.environment}"
-    timer = LeasedTimer(lease, store.leases, instance_name(SERVICE), clock, parts.expiry.tick)
+    owner, expiry = instance_name(SERVICE), parts.expiry
+    timer = LeasedTimer(lease, store.leases, owner, clock, expiry.tick, lost=expiry.hide)
     depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
         settings,

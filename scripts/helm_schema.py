@@ -30,6 +30,7 @@ NAME = rf"{LABEL}(\.{LABEL})*"
 Environment = Annotated[str, Field(pattern=f"^({ENVIRONMENT.pattern})?$")]
 Name = Annotated[str, Field(pattern=f"^({NAME})?$")]
 Url = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Uri = Annotated[str, Field(pattern=r"^((s3|file)://\S+)?$")]
 TopicArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$")]
 RoleArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+)?$")]
@@ -117,6 +118,7 @@ class Oidc(Section):
     issuer: Url
     audience: str
     groups_claim: str
+    token_header: Literal["", "authorization", "x-amzn-oidc-accesstoken"]
 
 
 class Auth(Section):
@@ -266,6 +268,7 @@ class PrometheusRule(Section):
     """The alerts of files/rules, for the Prometheus operator."""
 
     enabled: bool
+    runbook_base_url: Address
     labels: Texts
     annotations: Texts
 

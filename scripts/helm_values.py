@@ -64,6 +64,7 @@ def values(outputs: Values, *, image: str | None = None, secret: str = "dwh") ->
                 "issuer": known["oidc"]["issuer"],
                 "audience": known["oidc"]["audience"],
                 "groupsClaim": known["oidc"]["groups_claim"],
+                "tokenHeader": known["oidc"]["token_header"],
             },
         },
         "secrets": {"existingSecret": secret},

@@ -198,7 +198,7 @@ class Checker:
             assert f"ARG {name}=" in (self.root / "Containerfile").read_text(), f"docker: no argument {name}"
 
     def _git(self, words):
-        assert words[0] in {"fetch", "diff", "rev-parse"}, f"git {words[0]}: not known here"
+        assert words[0] in {"fetch", "diff", "log", "rev-parse"}, f"git {words[0]}: not known here"
         for path in _cut(words, "--")[2]:
             assert (self.root / path).exists(), f"git: there is no {path}"
 
@@ -267,7 +267,12 @@ def outputs_of(root, environment):
         "workflow_config_uri": f"s3://dwh-{environment}-code/orchestration/workflow_config.json",
         "alert_routes_uri": f"s3://dwh-{environment}-code/orchestration/alert_routes.json",
         "console_url": "https://dwh.example.com",
-        "oidc": {"issuer": "https://login.example.com", "audience": "dwh", "groups_claim": "groups"},
+        "oidc": {
+            "issuer": "https://login.example.com",
+            "audience": "dwh",
+            "groups_claim": "groups",
+            "token_header": "authorization",
+        },
         "identity_mode": "podIdentity",
     }
     assert set(made) == keys, f"the output helm has changed: {sorted(set(made) ^ keys)}"

@@ -79,6 +79,7 @@ WRONG_VALUES = [
     "selftest.seconds=0",
     "networkPolicy.egressCidrs=10.0.0.0/8",
     "podMonitor.interval=15",
+    "prometheusRule.runbookBaseUrl=wiki/runbooks",
     "ingress.host=https://approvals.example.com",
 ]
 

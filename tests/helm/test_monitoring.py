@@ -19,6 +19,16 @@ def test_the_rules_are_the_tested_file_to_the_letter(environment):
     assert rule["spec"] == yaml.safe_load(RULES.read_text(encoding="utf-8"))
 
 
+def test_runbooks_are_linked_where_they_are_served():
+    base = "https://wiki.example.org/runbooks"
+    for given in (base, f"{base}/"):
+        values = of_environment("prod", prometheusRule={"runbookBaseUrl": given})
+        rules = by_name(objects(values))["PrometheusRule", "dwh"]["spec"]["groups"][0]["rules"]
+        assert {rule["annotations"]["runbook_url"] for rule in rules} == {
+            f"{base}/{rule['alert']}.md" for rule in rules
+        }
+
+
 @pytest.mark.parametrize(
     ("key", "kind"), [("prometheusRule", "PrometheusRule"), ("podMonitor", "PodMonitor")]
 )

@@ -43,6 +43,7 @@ def test_a_consumer_that_is_left_out_is_told_and_named_nowhere_else():
         ({"console": {"url": ""}}, "http://approvals.dev.example.com"),
         ({"console": {"url": ""}, "ingress": {"tlsSecret": "tls"}}, "https://approvals.dev.example.com"),
         ({"ingress": {"enabled": False}}, "svc/dwh-approvals 8080:80"),
+        ({"ingress": {"enabled": False}}, "bring a token of https://login.example.com"),
     ],
 )
 def test_the_console_is_told_where_it_answers(changes, address):

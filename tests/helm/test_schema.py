@@ -62,7 +62,12 @@ def test_what_terraform_gives_is_known_and_goes_on_top_of_an_environment():
         "workflow_config_uri": "s3://dwh-prod-code/orchestration/workflow_config.json",
         "alert_routes_uri": "s3://dwh-prod-code/orchestration/alert_routes.json",
         "console_url": "https://approvals.example.com",
-        "oidc": {"issuer": "https://login.example.com", "audience": "dwh", "groups_claim": "groups"},
+        "oidc": {
+            "issuer": "https://login.example.com",
+            "audience": "dwh",
+            "groups_claim": "groups",
+            "token_header": "authorization",
+        },
         "identity_mode": "podIdentity",
         "role_arns": {
             name: f"arn:aws:iam::111122223333:role/dwh-prod-{name}"

@@ -1,19 +1,29 @@
 """An identity provider on loopback: discovery, keys that can be changed, and the tokens it signs."""
 
 import json
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from loopback import Answer, serving
 
 AUDIENCE = "dwh-test"
+ORIGIN = "https://console.example.com"
 DISCOVERY = "/realm/.well-known/openid-configuration"
 JWKS = "/realm/keys"
+
+
+def mode(issuer, **over):
+    """Settings of a service that knows people by this issuer's tokens."""
+    names = {"auth_mode": "oidc", "oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+    return {**names, "environment": "dev", "console_url": ORIGIN, **over}
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
 
 
 @cache
@@ -38,7 +48,7 @@ def jwk_of(kid, private, **members):
 class Issuer:
     """What it says now, and what it was asked."""
 
-    url: str
+    url: str = ""
     keys: list = field(default_factory=list)
     discovery: dict = field(default_factory=dict)
     status: int = 200
@@ -81,36 +91,17 @@ class Issuer:
         return jwt.api_jws.encode(body, key, alg, {**({"kid": kid} if kid else {}), **(headers or {})})
 
 
-def _handler(issuer):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            issuer.asked.append(self.path)
-            answer = issuer.answers().get(self.path)
-            body = json.dumps(answer).encode()
-            self.send_response(issuer.status if answer else 404)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler
-
-
 @contextmanager
 def an_issuer():
     """One with two keys, on a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_port}/realm")
+    issuer = Issuer()
     issuer.offers(("rsa-1", rsa_key("rsa-1")), ("ec-1", ec_key("ec-1")))
-    server.RequestHandlerClass = _handler(issuer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+
+    def answer(request):
+        issuer.asked.append(request.target)
+        told = issuer.answers().get(request.target)
+        return Answer.of(told, issuer.status if told else 404)
+
+    with serving(answer) as address:
+        issuer.url = f"{address}/realm"
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

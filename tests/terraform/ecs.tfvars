@@ -2,7 +2,11 @@ eks = {}
 ecs = {
   image                = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/dwh@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   image_repository_arn = "arn:aws:ecr:eu-central-1:111111111111:repository/dwh"
-  secret_arns          = { approvals = { DWH_CSRF_KEYS = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:csrf" } }
+  secret_arns = {
+    indexer   = { DWH_AUDIT_KEY = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:dwh-prod-audit-key" }
+    alerts    = { DWH_LINK_KEYS = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:dwh-prod-link-keys" }
+    approvals = { DWH_CSRF_KEYS = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:dwh-prod-csrf-keys" }
+  }
 }
 console = {
   url  = "https://dwh.example.com"

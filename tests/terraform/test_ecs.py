@@ -1,8 +1,10 @@
 """ECS runs the same consumers as the chart, the local system and the list say."""
 
 import json
+from typing import get_args
 
 import pytest
+from dwh_approvals.settings import Settings
 from dwh_local.consumers import load_consumers
 from dwh_runtime.settings_names import unknown_names
 
@@ -50,6 +52,14 @@ def test_a_service_takes_its_own_role_and_is_started_by_another(ecs_plan):
     for task in ecs_plan.of("aws_ecs_task_definition").values():
         assert task["task_role_arn"].rpartition("/")[2] == task["family"]
         assert task["execution_role_arn"].endswith("/dwh-prod-ecs-execution")
+
+
+def test_approvals_reads_the_token_where_its_load_balancer_puts_it(ecs_plan, containers):
+    header = environment_of(containers["approvals"])["DWH_OIDC_TOKEN_HEADER"]
+    assert header in get_args(Settings.model_fields["oidc_token_header"].annotation)
+    [listener] = ecs_plan.of("aws_lb_listener").values()
+    assert [action["type"] for action in listener["default_action"]] == ["authenticate-oidc", "forward"]
+    assert header == "x-amzn-oidc-accesstoken"
 
 
 def test_approvals_alone_is_reached_through_the_load_balancer(ecs_plan):

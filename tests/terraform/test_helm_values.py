@@ -50,6 +50,10 @@ def test_everything_belongs_to_the_environment(plan, printed):
     assert printed["opensearch"]["url"].startswith(f"https://vpc-dwh-{environment}.")
 
 
+def test_without_a_load_balancer_of_ours_the_ingress_hands_the_token_on_as_authorization(printed):
+    assert printed["auth"]["oidc"]["tokenHeader"] == "authorization"
+
+
 def test_each_consumer_takes_its_own_role(plan, printed):
     environment, _ = plan
     roles = {name: section["serviceAccount"]["roleArn"] for name, section in printed["consumers"].items()}

@@ -29,4 +29,5 @@ DWH_AUTH_MODE: {{ .Values.auth.mode | quote }}
 DWH_OIDC_ISSUER: {{ .Values.auth.oidc.issuer | quote }}
 DWH_OIDC_AUDIENCE: {{ .Values.auth.oidc.audience | quote }}
 DWH_OIDC_GROUPS_CLAIM: {{ .Values.auth.oidc.groupsClaim | quote }}
+DWH_OIDC_TOKEN_HEADER: {{ .Values.auth.oidc.tokenHeader | quote }}
 {{- end -}}

@@ -45,6 +45,7 @@ def shared_settings(system: System) -> dict[str, str]:
         "DWH_OIDC_ISSUER": "",
         "DWH_OIDC_AUDIENCE": "",
         "DWH_OIDC_GROUPS_CLAIM": "",
+        "DWH_OIDC_TOKEN_HEADER": "",
         "DWH_OTLP_ENDPOINT": "",
         "DWH_AUDIT_KEY": keys["audit_key"],
         "DWH_AUDIT_URI": (system.place.state / "audit").as_uri(),

@@ -48,7 +48,7 @@ output "helm" {
     workflow_config_uri = module.pipeline.workflow_config_uri
     alert_routes_uri    = module.pipeline.alert_routes_uri
     console_url         = var.console.url
-    oidc                = var.console.oidc
+    oidc                = merge(var.console.oidc, { token_header = module.pipeline.token_header })
     identity_mode       = var.eks.cluster_arn != null ? "podIdentity" : var.eks.irsa != null ? "irsa" : "none"
   }
 }

@@ -6,6 +6,9 @@ locals {
   alerts    = { warning = "quality-alerts-warning", critical = "quality-alerts-critical" }
   code      = "s3://${var.buckets["code"].id}"
 
+  # A load balancer cannot set `Authorization`.
+  token_header = var.console.load_balancer == null ? "authorization" : module.console[0].token_header
+
   workflow_config_uri = "${local.code}/orchestration/workflow_config.json"
   alert_routes_uri    = "${local.code}/orchestration/alert_routes.json"
 
@@ -28,6 +31,7 @@ locals {
       DWH_OIDC_ISSUER                       = var.console.oidc.issuer
       DWH_OIDC_AUDIENCE                     = var.console.oidc.audience
       DWH_OIDC_GROUPS_CLAIM                 = var.console.oidc.groups_claim
+      DWH_OIDC_TOKEN_HEADER                 = local.token_header
     } : name => value if value != ""
   }
 }

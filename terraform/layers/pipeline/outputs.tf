@@ -28,16 +28,23 @@ output "alert_routes_uri" {
   value       = local.alert_routes_uri
 }
 
+output "token_header" {
+  description = "Header in which approvals finds a person's token."
+  value       = local.token_header
+}
+
 output "console_dns_name" {
   description = "Name that the console's host name must point to; null without load balancer."
   value       = one(module.console[*].dns_name)
 }
 
 output "ecs" {
-  description = "Cluster and bootstrap task on ECS; null when the chart runs the services."
+  description = "Cluster, bootstrap task and where it runs on ECS; null when the chart runs the services."
   value = var.ecs == null ? null : {
     cluster_arn                   = module.ecs_consumer[0].cluster_arn
     bootstrap_task_definition_arn = module.ecs_consumer[0].bootstrap_task_definition_arn
     environment                   = module.ecs_consumer[0].consumers
+    subnet_ids                    = var.network.private_subnet_ids
+    security_group_id             = var.network.consumers_security_group_id
   }
 }

@@ -114,6 +114,9 @@ variable "console" {
         user_info_endpoint     = string
         jwks_endpoint          = string
         client_id              = string
+        scope                  = optional(string, "openid email profile")
+        request_parameters     = optional(map(string), {})
+        session_seconds        = optional(number, 3600)
       })
     }))
   })

@@ -97,9 +97,11 @@ resource "aws_lb_listener" "https" {
       user_info_endpoint         = var.oidc.user_info_endpoint
       client_id                  = var.oidc.client_id
       client_secret              = var.oidc_client_secret
-      scope                      = "openid email profile"
+      scope                      = var.oidc.scope
       on_unauthenticated_request = "authenticate"
-      session_timeout            = 28800
+      session_timeout            = var.oidc.session_seconds
+
+      authentication_request_extra_params = var.oidc.request_parameters
     }
   }
 

@@ -56,7 +56,7 @@ variable "certificate_arn" {
 }
 
 variable "oidc" {
-  description = "The identity provider; its endpoints as its discovery document names them."
+  description = "The identity provider; its endpoints as its discovery document names them; what is asked of it."
   type = object({
     issuer                 = string
     authorization_endpoint = string
@@ -64,6 +64,9 @@ variable "oidc" {
     user_info_endpoint     = string
     jwks_endpoint          = string
     client_id              = string
+    scope                  = optional(string, "openid email profile")
+    request_parameters     = optional(map(string), {})
+    session_seconds        = optional(number, 3600)
   })
 
   validation {
@@ -74,6 +77,11 @@ variable "oidc" {
       ] : startswith(url, "https://")
     ])
     error_message = "oidc: issuer and endpoints must begin with https://."
+  }
+
+  validation {
+    condition     = var.oidc.session_seconds >= 60 && var.oidc.session_seconds <= 604800
+    error_message = "oidc.session_seconds must be from 60 to 604800."
   }
 }
 

@@ -9,6 +9,7 @@ import pytest
 from alerts_line import CONSOLE, NOW, NOWHERE, Line, a_line, accept, decided, finished
 from dwh_alerts.decide import RING_SIZE
 from dwh_alerts.effects import Heads, OpenIncidents, head_key
+from dwh_alerts.metrics import NOTIFICATIONS_PENDING, NOTIFICATIONS_PENDING_AGE_SECONDS
 from dwh_alerts.routes import Routes, Severity
 from dwh_contracts import ids
 from dwh_contracts.clock import ManualClock, SystemClock
@@ -21,6 +22,7 @@ from dwh_runtime.links import LinkContent
 from dwh_runtime.metrics import OPEN_INCIDENTS
 from dwh_runtime.outcomes import Retry
 from dwh_runtime.testing import MemoryAws
+from prometheus_client import Gauge
 
 KEY = head_key("dev/transform_images/quality")
 
@@ -219,6 +221,33 @@ async def test_what_is_open_is_counted_by_severity(line: Line, clock: ManualCloc
 
 def open_incidents() -> dict[str, float]:
     return {str(severity): OPEN_INCIDENTS.labels("alerts", severity)._value.get() for severity in Severity}
+
+
+async def test_a_replica_that_lost_the_timer_shows_neither_ages_nor_counts_until_it_looks_again(
+    line: Line, clock: ManualClock
+) -> None:
+    counted = OpenIncidents(line.store.read_models, clock, environment="dev")
+    line.aws.topics.failures = [AwsUnavailable("away")]
+    await line.on(finished("RED"))
+    clock.advance(301)
+    line.aws.topics.failures = [AwsUnavailable("away")]
+    await line.outbox.finish()
+    await counted.show()
+    assert shown(NOTIFICATIONS_PENDING_AGE_SECONDS) == {"sns-critical": 301, "sns-warning": 0}
+    line.outbox.hide()
+    counted.hide()
+    assert shown(NOTIFICATIONS_PENDING_AGE_SECONDS) == shown(NOTIFICATIONS_PENDING) == {}
+    assert shown(OPEN_INCIDENTS) == {}
+    await line.outbox.finish()
+    await counted.show()
+    assert shown(OPEN_INCIDENTS)["critical"] == 1
+    assert set(shown(NOTIFICATIONS_PENDING)) == {"sns-critical", "sns-warning"}
+
+
+def shown(gauge: Gauge) -> dict[str, float]:
+    """Value by the label behind `service`."""
+    [metric] = gauge.collect()
+    return {list(sample.labels.values())[1]: sample.value for sample in metric.samples}
 
 
 async def test_another_content_under_the_id_of_a_run_announces_nothing(line: Line) -> None:

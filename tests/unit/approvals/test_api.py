@@ -275,6 +275,15 @@ async def test_the_description_is_openapi_3_1_and_every_route_needs_a_person(lin
     decide = description["paths"]["/api/v1/approvals/{job_name}/{job_run_id}/decisions"]["post"]
     assert decide["responses"]["409"]["description"] == "`already-decided`, `not-pending`, `stale-view`"
     assert {"401", "403", "404", "409", "412", "422", "503"} <= set(decide["responses"])
+    schemes = description["components"]["securitySchemes"]
+    assert {name: (scheme["in"], scheme["name"]) for name, scheme in schemes.items()} == {
+        "local user": ("header", "X-Local-User"),
+        "console": ("cookie", "dwh_local_user"),
+    }
+    for calls in description["paths"].values():
+        assert [call["security"] for call in calls.values()] == [[{name: []} for name in schemes]] * len(
+            calls
+        )
     async with line.client() as client:
         for path, calls in description["paths"].items():
             for method in calls:

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from dwh_approvals.metrics import OLDEST_PENDING_SECONDS
 from dwh_approvals.records import Head
 from dwh_eventstore import StoreUnavailable
 from dwh_runtime.aws import AwsUnavailable
+from dwh_runtime.metrics import PENDING_APPROVALS
 
 HEAD = "approval|local|transform_images|run-1|1"
 CLAIM = "decision|local|transform_images|run-1|1"
@@ -177,3 +179,21 @@ async def test_a_head_that_cannot_be_read_holds_up_no_other(line):
         "approval|odd", {"kind": "approval", "state": "PENDING", "environment": "local"}
     )
     await line.expiry.tick()
+
+
+async def test_a_replica_that_lost_the_timer_shows_no_figure_of_what_is_pending(line):
+    def shown():
+        return [
+            sample.value
+            for gauge in (PENDING_APPROVALS, OLDEST_PENDING_SECONDS)
+            for sample in gauge.collect()[0].samples
+        ]
+
+    await line.run()
+    line.clock.advance(60)
+    await line.expiry.tick()
+    assert shown() == [1, 60]
+    line.expiry.hide()
+    assert shown() == []
+    await line.expiry.tick()
+    assert shown() == [1, 60]

@@ -1,23 +1,17 @@
 """Mode `oidc`: only a token that the issuer signed, for us and for now, says who somebody is."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
-import json
 import re
-from datetime import timedelta
 from html import unescape
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from bad_tokens import BAD_TOKENS, later
 from dwh_approvals.issuer import verifying_keys
 from dwh_contracts.testing import a_job_event
-from issuer import AUDIENCE, DISCOVERY, JWKS, an_issuer, ec_key, jwk_of, rsa_key
+from issuer import AUDIENCE, DISCOVERY, JWKS, ORIGIN, an_issuer, bearer, ec_key, jwk_of, mode, rsa_key
 from prometheus_client import REGISTRY
 
 ME = "/api/v1/me"
-ORIGIN = "https://console.example.com"
 PAGE = "/runs/transform_images/run-1"
 
 
@@ -33,15 +27,6 @@ async def oidc(a_line, issuer):
     line = await a_line(mode=mode(issuer))
     yield line
     await line.close()
-
-
-def mode(issuer, **over):
-    names = {"auth_mode": "oidc", "oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
-    return {**names, "environment": "dev", "console_url": ORIGIN, **over}
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 async def me(line, token):
@@ -76,94 +61,6 @@ async def test_a_decision_is_recorded_under_the_verified_identity(oidc, issuer):
     event = answer.json()
     assert (event["decided_by"], event["decided_by_verified"]) == ("ann@example.com", True)
     assert event["principal"] == f"oidc:{issuer.url}#subject-1"
-
-
-def unsigned(claims, header):
-    parts = [json.dumps(part).encode() for part in (header, claims)]
-    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
-
-
-def with_none(issuer, now):
-    return f"{unsigned(issuer.claims(now), {'alg': 'none', 'kid': 'rsa-1'}).decode()}."
-
-
-def with_the_public_key_as_secret(issuer, now):
-    head = unsigned(issuer.claims(now), {"alg": "HS256", "kid": "rsa-1"})
-    pem = rsa_key("rsa-1").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    signature = base64.urlsafe_b64encode(hmac.new(pem, head, hashlib.sha256).digest()).rstrip(b"=")
-    return f"{head.decode()}.{signature.decode()}"
-
-
-def with_another_body(issuer, now):
-    head, _, signature = issuer.token(now).split(".")
-    _, body, _ = issuer.token(now, sub="somebody-else").split(".")
-    return f"{head}.{body}.{signature}"
-
-
-def with_a_key_in_its_header(issuer, now):
-    key = rsa_key("stranger")
-    return issuer.token(
-        now, key=key, kid="mine", headers={"jwk": jwk_of("mine", key), "jku": "http://127.0.0.1"}
-    )
-
-
-def later(now, seconds):
-    return int((now + timedelta(seconds=seconds)).timestamp())
-
-
-BAD = {
-    "issuer": [
-        lambda issuer, now: issuer.token(now, iss="https://other.example.com"),
-        lambda issuer, now: issuer.token(now, iss=f"{issuer.url}/"),
-        lambda issuer, now: issuer.token(now, iss=[issuer.url]),
-    ],
-    "audience": [
-        lambda issuer, now: issuer.token(now, aud="another"),
-        lambda issuer, now: issuer.token(now, aud=["another", f"{AUDIENCE}-2"]),
-        lambda issuer, now: issuer.token(now, aud=AUDIENCE.upper()),
-    ],
-    "algorithm": [
-        with_none,
-        with_the_public_key_as_secret,
-        lambda issuer, now: issuer.token(now, alg="RS384"),
-        lambda issuer, now: issuer.token(now, alg="PS512"),
-        lambda issuer, now: issuer.token(now, alg="ES256", kid="rsa-1"),
-    ],
-    "signature": [
-        with_another_body,
-        lambda issuer, now: issuer.token(now, key=rsa_key("stranger")),
-        lambda issuer, now: issuer.token(now)[:-4] + "AAAA",
-    ],
-    "expired": [lambda issuer, now: issuer.token(now, exp=later(now, -30))],
-    "not-yet-valid": [
-        lambda issuer, now: issuer.token(now, nbf=later(now, 31)),
-        lambda issuer, now: issuer.token(now, iat=later(now, 31)),
-    ],
-    "claims": [
-        *(
-            lambda issuer, now, name=name: issuer.token(now, **{name: None})
-            for name in ("iss", "aud", "sub", "exp", "nbf", "iat")
-        ),
-        lambda issuer, now: issuer.token(now, sub=" "),
-        lambda issuer, now: issuer.token(now, sub="a\nb"),
-        lambda issuer, now: issuer.token(now, sub="x" * 256),
-        lambda issuer, now: issuer.token(now, sub=7),
-        lambda issuer, now: issuer.token(now, exp=str(later(now, 600))),
-        lambda issuer, now: issuer.token(now, nbf=True),
-    ],
-    "unknown-key": [
-        lambda issuer, now: issuer.token(now, kid="never-heard-of"),
-        with_a_key_in_its_header,
-    ],
-    "malformed": [
-        lambda issuer, now: issuer.token(now, kid=None),
-        lambda issuer, now: issuer.token(now, headers={"crit": ["exp"]}),
-        lambda _issuer, _now: "three.small.words",
-        lambda _issuer, _now: "x" * 20_000,
-        lambda _issuer, _now: "",
-    ],
-}
-BAD_TOKENS = [(reason, make) for reason, makers in BAD.items() for make in makers]
 
 
 @pytest.mark.parametrize(("reason", "make"), BAD_TOKENS)
@@ -208,6 +105,15 @@ async def test_no_other_header_or_cookie_is_an_identity(oidc):
     ):
         answer = await oidc.get(ME, user=None, **headers)
         assert answer.status_code == 401, headers
+
+
+async def test_the_description_tells_programs_to_bring_a_bearer_token(oidc):
+    document = (await oidc.get("/openapi.json", user=None)).json()
+    assert set(document["components"]["securitySchemes"]) == {"oidc"}
+    scheme = document["components"]["securitySchemes"]["oidc"]
+    assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
+    calls = [call for methods in document["paths"].values() for call in methods.values()]
+    assert [call["security"] for call in calls] == [[{"oidc": []}]] * len(calls)
 
 
 async def test_two_tokens_in_one_request_are_none(oidc, issuer):

@@ -47,6 +47,7 @@ def test_the_mode_oidc_starts_everywhere(monkeypatch, environment):
         (OIDC | {"DWH_OIDC_ISSUER": "http://login.example.com"}, "DWH_OIDC_ISSUER must be an https address"),
         (OIDC | {"DWH_OIDC_ISSUER": "login.example.com"}, "DWH_OIDC_ISSUER must be an https address"),
         (OIDC | {"DWH_OIDC_ISSUER": "https://["}, "DWH_OIDC_ISSUER must be an https address"),
+        (OIDC | {"DWH_OIDC_TOKEN_HEADER": "x-forwarded-user"}, "DWH_OIDC_TOKEN_HEADER: "),
         ({"DWH_ENVIRONMENT": "dev"}, "DWH_AUTH_MODE=local needs DWH_ENVIRONMENT=local"),
         ({"DWH_AUTH_MODE": ""}, "DWH_AUTH_MODE is missing"),
         ({"DWH_AUTH_MODE": "none"}, "DWH_AUTH_MODE: "),

@@ -9,13 +9,14 @@ from dwh_contracts.clock import ManualClock
 from dwh_contracts.ids import approval_refused_id
 from dwh_contracts.parse import event_from_body
 from dwh_contracts.testing import a_job_event, an_approval_decision
+from dwh_contracts.workflow import load_workflow_config
 from dwh_eventstore import memory_store
 from dwh_orchestrator.consume import Consumer
 from dwh_orchestrator.effects import Effects
 from dwh_orchestrator.settings import SERVICE
 from dwh_orchestrator.triggers import sqs_mwaa
 from dwh_runtime.aws import AwsRefused, AwsUnavailable
-from dwh_runtime.config_source import ConfigMissing, workflow_config
+from dwh_runtime.config_source import ConfigMissing, ConfigSource, config_reporter, workflow_config
 from dwh_runtime.effects import EffectExecutor
 from dwh_runtime.intake import Origin
 from dwh_runtime.metrics import CONFIG_VERSION_INFO
@@ -93,6 +94,7 @@ class Line:
 
 @pytest.fixture
 async def line():
+    CONFIG_VERSION_INFO.clear()
     built = Line()
     await built.configs.refresh()
     return built
@@ -247,6 +249,25 @@ async def test_the_metric_names_the_config_in_force(line):
     line.aws.objects.stored[URI] = a_file()
     await line.configs.refresh()
     assert shown_config() == {(line.configs.current().version, "good")}
+
+
+async def test_a_second_config_of_a_service_is_shown_beside_the_first(line):
+    other = ConfigSource(
+        "alert_routes",
+        URI,
+        load_workflow_config,
+        objects=line.aws.objects,
+        copies=line.store.effects,
+        report=config_reporter("alert_routes", line.store.record, "dev", SERVICE, line.clock),
+        service=SERVICE,
+        clock=line.clock,
+    )
+    await other.refresh()
+    line.aws.objects.stored[URI] = a_file()
+    await line.configs.refresh()
+    await other.refresh()
+    names = [sample.labels["config"] for sample in CONFIG_VERSION_INFO.collect()[0].samples]
+    assert sorted(names) == ["alert_routes", "workflow_config"]
 
 
 async def test_a_bad_config_never_replaces_a_good_one(line):

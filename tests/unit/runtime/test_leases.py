@@ -11,7 +11,8 @@ class Replicas:
     def __init__(self):
         self.clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
         self.store = memory_store(environment="local", clock=self.clock)
-        self.ticks = []
+        self.ticks, self.lost = [], []
+        self.away = False
 
     def timer(self, owner, *, fail=False):
         async def tick():
@@ -19,7 +20,15 @@ class Replicas:
             if fail:
                 raise ConnectionError("store away")
 
-        return LeasedTimer("test", self.store.leases, owner, self.clock, tick)
+        return LeasedTimer("test", self, owner, self.clock, tick, lost=lambda: self.lost.append(owner))
+
+    async def acquire(self, name, *, owner, seconds):
+        if self.away:
+            raise ConnectionError("store away")
+        return await self.store.leases.acquire(name, owner=owner, seconds=seconds)
+
+    async def release(self, lease):
+        await self.store.leases.release(lease)
 
 
 @pytest.fixture
@@ -73,3 +82,51 @@ async def test_a_stopped_holder_gives_the_lease_back_at_once(replicas):
     await asyncio.gather(running, return_exceptions=True)
     await second.turn()
     assert replicas.ticks[-1] == "b"
+
+
+async def test_a_holder_takes_back_once_what_it_showed_when_somebody_else_has_the_lease(replicas):
+    first, second = replicas.timer("a"), replicas.timer("b")
+    await first.turn()
+    replicas.clock.advance(15)
+    await second.turn()
+    assert replicas.lost == []
+    for _ in range(3):
+        await first.turn()
+    assert replicas.lost == ["a"]
+    replicas.clock.advance(15)
+    await first.turn()
+    await second.turn()
+    assert replicas.lost == ["a", "b"]
+
+
+async def test_a_holder_that_cannot_renew_takes_back_at_the_end_of_its_term_and_not_before(replicas):
+    timer = replicas.timer("a")
+    await timer.turn()
+    replicas.away = True
+    replicas.clock.advance(14.9)
+    await timer.turn()
+    assert replicas.lost == []
+    replicas.clock.advance(0.1)
+    await timer.turn()
+    await timer.turn()
+    assert replicas.lost == ["a"]
+
+
+async def test_a_tick_that_fails_takes_nothing_back_while_the_lease_is_ours(replicas):
+    timer = replicas.timer("a", fail=True)
+    for _ in range(3):
+        await timer.turn()
+        replicas.clock.advance(10)
+    assert (len(replicas.ticks), replicas.lost) == (3, [])
+
+
+async def test_a_stopped_holder_takes_back_and_one_that_never_ticked_has_nothing_to(replicas):
+    first, second = replicas.timer("a"), replicas.timer("b")
+    await first.turn()
+    await second.turn()
+    for timer in (second, first):
+        running = asyncio.create_task(timer.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert replicas.lost == ["a"]

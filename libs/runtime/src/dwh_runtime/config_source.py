@@ -106,6 +106,7 @@ class ConfigSource(Generic[C]):
         self._looking = asyncio.Lock()
         self._current: ConfigInForce[C] | None = None
         self._seen_etag: str | None = None
+        self._shown: tuple[str, ...] | None = None
         self.problem: str | None = None
 
     def current(self) -> ConfigInForce[C]:
@@ -196,10 +197,13 @@ class ConfigSource(Generic[C]):
         log.warning("config_restored", config=self._name, version=self._current.version, problem=self.problem)
 
     def _show(self, state: str) -> None:
-        """Say in the metrics what is in force, and nothing of what was before."""
-        if self._current is not None:
-            CONFIG_VERSION_INFO.clear()
-            CONFIG_VERSION_INFO.labels(self._service, self._name, self._current.version, state).set(1)
+        """Say in the metrics what is in force, and nothing of what was before; others have their own."""
+        if self._current is None:
+            return
+        if self._shown is not None:
+            CONFIG_VERSION_INFO.remove(*self._shown)
+        self._shown = (self._service, self._name, self._current.version, state)
+        CONFIG_VERSION_INFO.labels(*self._shown).set(1)
 
 
 def copy_key(name: str) -> str:

@@ -27,8 +27,16 @@ class LeasesPort(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """A timer that shows nothing has nothing to take back."""
+
+
 class LeasedTimer:
-    """Calls `tick` every `interval` seconds while this process holds `lease|<name>`."""
+    """Calls `tick` every `interval` seconds while this process holds `lease|<name>`.
+
+    `lost` is called once after the last tick, when the lease is somebody else's or its term is over: it takes
+    back what ticks showed, such as gauges that nobody would bring up to date any more.
+    """
 
     def __init__(
         self,
@@ -38,6 +46,7 @@ class LeasedTimer:
         clock: Clock,
         tick: Callable[[], Awaitable[None]],
         *,
+        lost: Callable[[], None] = _nothing,
         interval: float = 1.0,
         ttl: float = 15.0,
     ) -> None:
@@ -46,10 +55,13 @@ class LeasedTimer:
         self._owner = owner
         self._clock = clock
         self._tick = tick
+        self._lost = lost
         self._interval = interval
         self._ttl = ttl
         self._lease: Any = None
         self._renew_at = 0.0
+        self._ours_until = 0.0
+        self._ticked = False
 
     @property
     def held(self) -> bool:
@@ -73,10 +85,14 @@ class LeasedTimer:
         """One interval's work: renew when a third of the term is over, then tick if the lease is ours."""
         try:
             if await self._hold():
+                self._ticked = True
                 await self._tick()
         except Exception as error:  # the edge of background work; see `run`
             self._lease = None
             log.exception("timer_tick_failed", lease=self._name, error=str(error))
+        # A tick that failed is tried again: until the term is over nobody else can know better.
+        if not self.held and self._clock.monotonic() >= self._ours_until:
+            self._take_back()
 
     async def _hold(self) -> bool:
         now = self._clock.monotonic()
@@ -85,11 +101,18 @@ class LeasedTimer:
         held_before, self._lease = self.held, None
         self._lease = await self._leases.acquire(self._name, owner=self._owner, seconds=self._ttl)
         self._renew_at = now + self._ttl / 3
+        self._ours_until = now + self._ttl if self.held else now
         if self.held != held_before:
             log.info("lease_acquired" if self.held else "lease_lost", lease=self._name)
         return self.held
 
+    def _take_back(self) -> None:
+        if self._ticked:
+            self._ticked = False
+            self._lost()
+
     async def _give_back(self) -> None:
+        self._take_back()
         if self._lease is None:
             return
         lease, self._lease = self._lease, None

@@ -50,6 +50,7 @@ _PLAIN = frozenset(
         "DWH_OIDC_ISSUER",
         "DWH_OIDC_AUDIENCE",
         "DWH_OIDC_GROUPS_CLAIM",
+        "DWH_OIDC_TOKEN_HEADER",
         "DWH_OTLP_ENDPOINT",
         "DWH_AUDIT_URI",
         "DWH_APPROVALS_URL",

@@ -66,7 +66,12 @@ async def build(
         await outbox.finish()
         await counted.show()
 
-    timer = LeasedTimer(f"alerts-timer|{settings.environment}", store.leases, owner, clock, tick)
+    def lost() -> None:
+        outbox.hide()
+        counted.hide()
+
+    lease = f"alerts-timer|{settings.environment}"
+    timer = LeasedTimer(lease, store.leases, owner, clock, tick, lost=lost)
     consumer = Consumer(store.decisions, heads, outbox, StoredRuns(store.events, clock))
     subscribe(broker, Deps(settings, intake, consumer))
     depths = QueueDepths(aws.queues, settings, SERVICE, clock)

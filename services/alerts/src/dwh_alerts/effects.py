@@ -173,6 +173,12 @@ class Outbox:
                 log.error("head_not_finished", head=key, error=str(error), exc_info=error)
         metrics.TIMER_LAST_RUN.labels(SERVICE).set(self._clock.now().timestamp())
 
+    def hide(self) -> None:
+        """Show no figure of what waits: another replica looks from now on."""
+        for sink in self._deliveries.sinks:
+            metrics.NOTIFICATIONS_PENDING.remove(SERVICE, sink)
+            metrics.NOTIFICATIONS_PENDING_AGE_SECONDS.remove(SERVICE, sink)
+
     async def _flush(self, key: str, head: Head) -> None:
         done: set[str] = set()
         if head.facts:
@@ -224,6 +230,12 @@ class OpenIncidents:
         found = Counter(str(incident["severity"]) for incident in page.items)
         for severity in Severity:
             OPEN_INCIDENTS.labels(SERVICE, severity.value).set(found[severity.value])
+
+    def hide(self) -> None:
+        """Show no count until this replica counts again."""
+        self._due = self._clock.monotonic()
+        for severity in Severity:
+            OPEN_INCIDENTS.remove(SERVICE, severity.value)
 
 
 # --- what a step leaves to be done --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The HTTP API for people's programs: approvals, runs and who I am (see `interfaces.md` 6)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from dwh_contracts.approvals import Channel, Decision
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dwh_approvals.decide import Kind, Person
 from dwh_approvals.deciding import Ruling
 from dwh_approvals.desk import Desk, Wish, etag
-from dwh_approvals.identity import roles_of
+from dwh_approvals.identity import Scheme, roles_of
 from dwh_approvals.problems import Problem, Slug, problem_answers
 from dwh_approvals.signing import Cursors
 
@@ -59,9 +59,12 @@ class BulkRequest(BaseModel):
     items: Annotated[list[BulkItem], Field(min_length=1, max_length=BULK_ITEMS)]
 
 
-def make_router(store: Store, desk: Desk, cursors: Cursors, identify: Identify) -> APIRouter:
-    """The routes under `/api/v1`; every one needs a known person."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(identify)], responses=problem_answers())
+def make_router(
+    store: Store, desk: Desk, cursors: Cursors, identify: Identify, schemes: Sequence[Scheme]
+) -> APIRouter:
+    """The routes under `/api/v1`; every one needs a known person, known by one of `schemes`."""
+    needed = [Depends(way) for way in (identify, *schemes)]
+    router = APIRouter(prefix="/api/v1", dependencies=needed, responses=problem_answers())
     me = Depends(identify)
     _decision_routes(router, desk, me)
     _approval_routes(router, store, desk, cursors)

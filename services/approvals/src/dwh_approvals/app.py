@@ -94,7 +94,8 @@ async def build(
     )
     subscribe(broker, Deps(settings, intake, parts.consumer))
     lease = f"approvals-timer|{settings.environment}"
-    timer = LeasedTimer(lease, store.leases, instance_name(SERVICE), clock, parts.expiry.tick)
+    owner, expiry = instance_name(SERVICE), parts.expiry
+    timer = LeasedTimer(lease, store.leases, owner, clock, expiry.tick, lost=expiry.hide)
     depths = QueueDepths(aws.queues, settings, SERVICE, clock)
     return Service(
         settings,
@@ -112,7 +113,14 @@ def _identity(settings: Settings, clock: Clock) -> Identity:
         return LocalIdentity()
     issuer, audience = str(settings.oidc_issuer), str(settings.oidc_audience)  # both there: see the settings
     keys = IssuerKeys(issuer, httpx.AsyncClient(), clock)
-    return OidcIdentity(issuer, audience, settings.oidc_groups_claim, keys, clock)
+    return OidcIdentity(
+        issuer,
+        audience,
+        keys,
+        clock,
+        groups_claim=settings.oidc_groups_claim,
+        token_header=settings.oidc_token_header,
+    )
 
 
 def _application(
@@ -133,5 +141,5 @@ def _application(
         clock=clock,
     )
     urls = [url for url in (settings.console_url, settings.approvals_url) if url]
-    app = Recognition(make_app(console, Cursors(keys, clock)), identity)
+    app = Recognition(make_app(console, Cursors(keys, clock), identity.schemes), identity)
     return Guard(app, urls=urls, is_local=settings.is_local, clock=clock)

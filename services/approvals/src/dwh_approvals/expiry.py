@@ -59,6 +59,11 @@ class Expiry:
             except (StoreError, AwsError) as error:
                 log.warning("approval_not_looked_after", error=str(error), **head.key.fields)
 
+    def hide(self) -> None:
+        """Show no figure of what is pending: another replica looks from now on."""
+        PENDING_APPROVALS.remove(SERVICE)
+        OLDEST_PENDING_SECONDS.remove(SERVICE)
+
     async def _look_at(self, head: Head, now: datetime) -> None:
         await self._tell_votes(head)
         if now >= head.expires_at:

@@ -1,6 +1,6 @@
 """The HTTP application: API and console behind one guard, with one way to say what went wrong."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dwh_eventstore import StoreError
 from dwh_runtime.config_source import ConfigMissing
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from dwh_approvals.api import make_router
 from dwh_approvals.decide import Person
-from dwh_approvals.identity import UNKNOWN_BECAUSE, IdentityAway, Unknown, asker
+from dwh_approvals.identity import UNKNOWN_BECAUSE, IdentityAway, Scheme, Unknown, asker
 from dwh_approvals.metrics import AUTH_FAILURES, HTTP_REQUESTS
 from dwh_approvals.problems import Problem, Slug
 from dwh_approvals.settings import SERVICE
@@ -29,10 +29,10 @@ _RETRY_AFTER = {"Retry-After": "2"}
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dwh"'}
 
 
-def make_app(console: Console, cursors: Cursors) -> FastAPI:
-    """Everything under `/` beside the probes."""
+def make_app(console: Console, cursors: Cursors, schemes: Sequence[Scheme]) -> FastAPI:
+    """Everything under `/` beside the probes; `schemes` describe how programs say who they are."""
     app = FastAPI(title="dwh approvals", version="1", docs_url=None, redoc_url=None)
-    api = make_router(console.store, console.desk, cursors, identify)
+    api = make_router(console.store, console.desk, cursors, identify, schemes)
     html, pages = make_pages(console, identify)
     for router in (api, html):
         app.include_router(router)

@@ -4,9 +4,10 @@ A person comes from the request's own header or cookie, never from a body; found
 """
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from fastapi.security import APIKeyCookie, APIKeyHeader
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dwh_approvals.decide import Person
 
 APPROVERS, OPERATORS = "dwh-approvers", "dwh-operators"
+Scheme = Callable[..., Any]
+"""Of `fastapi.security`."""
+
 HEADER = "x-local-user"
 COOKIE = "dwh_local_user"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}", re.ASCII)
@@ -58,6 +62,11 @@ class Identity(Protocol):
         """Whether the console asks people for their name."""
         ...
 
+    @property
+    def schemes(self) -> Sequence[Scheme]:
+        """The ways to say who one is, as the OpenAPI description lists them; they decide nothing."""
+        ...
+
     async def person(self, headers: Headers, cookies: Mapping[str, str]) -> Person:
         """Who sent a request.
 
@@ -87,6 +96,12 @@ class LocalIdentity:
     """Mode `local`: the header `X-Local-User`, or for browsers the cookie of the user chooser."""
 
     chooses_user = True
+    schemes = (
+        APIKeyHeader(
+            name="X-Local-User", scheme_name="local user", description="A user's name.", auto_error=False
+        ),
+        APIKeyCookie(name=COOKIE, scheme_name="console", description="Set by the console.", auto_error=False),
+    )
 
     async def person(self, headers: Headers, cookies: Mapping[str, str]) -> Person:
         """Who sent this request.

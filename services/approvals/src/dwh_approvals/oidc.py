@@ -1,7 +1,9 @@
 """Mode `oidc`: a person is who a bearer token of the identity provider names, verified on each request.
 
-Guarantees: nothing but `Authorization: Bearer` says who somebody is; a token counts only with a signature of
-the issuer's own key by RS256, PS256 or ES256, exactly our issuer, our audience, and within its time.
+Guarantees: nothing but `Authorization: Bearer` says who somebody is, or, where the settings name it and a
+request has none, the header in which a load balancer hands the token on. Wherever it stood, a token counts
+only with a signature of the issuer's own key by RS256, PS256 or ES256, exactly our issuer, our audience, and
+within its time.
 """
 
 from collections.abc import Mapping
@@ -9,6 +11,7 @@ from typing import Any
 
 import jwt
 from dwh_contracts.clock import Clock
+from fastapi.security import HTTPBearer
 from jwt.exceptions import (
     InvalidAudienceError,
     InvalidIssuerError,
@@ -23,6 +26,7 @@ from dwh_approvals.decide import Person
 from dwh_approvals.identity import Unknown
 from dwh_approvals.issuer import IssuerKeys
 
+AUTHORIZATION = "authorization"
 ALGORITHMS = frozenset({"RS256", "PS256", "ES256"})
 LEEWAY_SECONDS = 30
 TOKEN_BYTES = 16 * 1024
@@ -42,11 +46,29 @@ class OidcIdentity:
     """Persons by their tokens."""
 
     chooses_user = False
+    schemes = (
+        HTTPBearer(
+            bearerFormat="JWT",
+            scheme_name="oidc",
+            description="A token of the identity provider for the audience of this service.",
+            auto_error=False,
+        ),
+    )
 
-    def __init__(self, issuer: str, audience: str, groups_claim: str, keys: IssuerKeys, clock: Clock) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        keys: IssuerKeys,
+        clock: Clock,
+        *,
+        groups_claim: str = "groups",
+        token_header: str = AUTHORIZATION,
+    ) -> None:
         self._issuer = issuer
         self._audience = audience
         self._groups_claim = groups_claim
+        self._token_header = token_header
         self._keys = keys
         self._clock = clock
 
@@ -57,7 +79,7 @@ class OidcIdentity:
             Unknown: no token, or one that proves nothing.
             IdentityAway: no token can be verified now.
         """
-        claims = await self._verified(_bearer(headers))
+        claims = await self._verified(_token(headers, self._token_header))
         self._check_times(claims)
         return person_of(claims, self._issuer, self._groups_claim)
 
@@ -141,8 +163,8 @@ def _name(value: Any) -> str | None:
     return str(value) if fits and value == value.strip() else None
 
 
-def _bearer(headers: Headers) -> str:
-    given = headers.getlist("authorization")
+def _token(headers: Headers, handed_on: str) -> str:
+    given = headers.getlist(AUTHORIZATION) or [f"Bearer {token}" for token in headers.getlist(handed_on)]
     if not given:
         raise Unknown("missing", "sign in: `Authorization: Bearer` with a token of the identity provider")
     scheme, _, token = given[0].partition(" ")

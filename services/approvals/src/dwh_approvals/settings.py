@@ -21,6 +21,8 @@ class Settings(ServiceSettings):
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
     oidc_groups_claim: str = "groups"
+    oidc_token_header: Literal["authorization", "x-amzn-oidc-accesstoken"] = "authorization"  # noqa: S105 - a name
+    """Where a load balancer that signs people in puts their token; `Authorization` counts before it."""
     console_url: str | None = None
     approvals_url: str | None = None
 

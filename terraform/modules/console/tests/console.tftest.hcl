@@ -40,6 +40,45 @@ run "nobody_passes_without_the_identity_provider" {
   }
 }
 
+run "a_session_does_not_outlive_an_hour_s_token_unless_told_so" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_lb_listener.https.default_action[0].authenticate_oidc[0].session_timeout == 3600
+      && output.token_header == "x-amzn-oidc-accesstoken"
+    )
+    error_message = "An expired token in a living session shuts people out."
+  }
+}
+
+run "the_provider_can_be_asked_for_a_token_of_our_audience" {
+  command = plan
+
+  variables {
+    oidc = {
+      issuer                 = "https://login.example.com"
+      authorization_endpoint = "https://login.example.com/authorize"
+      token_endpoint         = "https://login.example.com/token"
+      user_info_endpoint     = "https://login.example.com/userinfo"
+      jwks_endpoint          = "https://login.example.com/keys"
+      client_id              = "dwh"
+      scope                  = "openid email offline_access"
+      request_parameters     = { audience = "dwh-prod" }
+      session_seconds        = 28800
+    }
+  }
+
+  assert {
+    condition = (
+      aws_lb_listener.https.default_action[0].authenticate_oidc[0].scope == "openid email offline_access"
+      && aws_lb_listener.https.default_action[0].authenticate_oidc[0].session_timeout == 28800
+      && aws_lb_listener.https.default_action[0].authenticate_oidc[0].authentication_request_extra_params["audience"] == "dwh-prod"
+    )
+    error_message = "What is asked of the provider is the environment's."
+  }
+}
+
 run "metrics_and_health_stay_inside" {
   command = plan
 

@@ -73,8 +73,10 @@ bench: python ## Measurements of benchmarks/: tables here, figures in benchmarks
 	@$(PYTHON) scripts/setup.py workspace peers
 	$(BIN)/python benchmarks/sqs/bench.py
 
-bench-store: setup prepare ## Reading the log and rebuilding under traffic, against a node of its own
-	$(BIN)/python benchmarks/store/reading.py
+bench-store: python ## The event store against its bounds, a bare node and two peers on Postgres
+	@$(PYTHON) scripts/setup.py workspace jobs peers-store
+	@$(BIN)/python -m dwh_local.prepare
+	$(BIN)/python benchmarks/store/bench.py
 
 check: python ## Format, lint, types, imports, dependencies, unit tests
 	@$(PYTHON) scripts/setup.py workspace jobs

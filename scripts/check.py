@@ -23,7 +23,17 @@ TYPED = [f"{package}/src" for package in PACKAGES]
 UNIT_TESTS = ["tests/unit", "tests/contracts", "tests/architecture", "libs/faststream-sqs/tests/unit"]
 
 CHECKS: dict[str, list[str]] = {
-    "unit tests": [str(BIN / "python"), "-m", "pytest", "-q", "-n", "2", *UNIT_TESTS],
+    "unit tests": [
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "-m",
+        "not long and not prove",
+        *UNIT_TESTS,
+    ],
     "types": [str(BIN / "mypy"), "--no-error-summary", *TYPED],
     "format": [str(BIN / "ruff"), "format", "--check", "--quiet", *SOURCES],
     "lint": [str(BIN / "ruff"), "check", "--quiet", *SOURCES],

@@ -47,6 +47,7 @@ ENVIRONMENTS = (
     Environment("policy", ".venvs/policy", "policy.txt", on_demand=True),
     Environment("airflow", ".venvs/airflow-3.3", "airflow-3.3.txt"),
     Environment("peers", ".venvs/peers", "peers.txt", on_demand=True),
+    Environment("peers-store", ".venvs/peers-store", "peers-store.txt", on_demand=True),
 )
 
 

@@ -18,6 +18,7 @@ VERBS = {
     "why": ("dwh_cli.stores:why", "Why a DAG did or did not start for a run."),
     "store": ("dwh_cli.event_store:app", "Rebuild, verify, audit, export and import what is stored."),
     "quarantine": ("dwh_cli.quarantine:app", "Refused messages: look, replay, discard."),
+    "dlq": ("dwh_cli.dlq:app", "Dead letters: count, look, send back."),
     "approvals": ("dwh_cli.approvals:app", "Decide on RED runs."),
     "selftest": ("dwh_cli.selftest:selftest", "Publish an event of a test job and wait until it is stored."),
 }

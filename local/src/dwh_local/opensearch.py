@@ -134,12 +134,13 @@ def start_installed(
     *,
     archiving: bool = False,
     settings: Mapping[str, str] | None = None,
+    ready_seconds: float = READY_SECONDS,
 ) -> Node:
     """`start_node` from an installation that is at hand."""
     prepare(directory, port, settings)
     child = Child(installation.command(directory, port, archiving=archiving), log=directory / "node.log")
     node = Node(f"http://127.0.0.1:{port}", child)
-    ready = until(lambda: not child.alive() or answers(node.url, directory), seconds=READY_SECONDS)
+    ready = until(lambda: not child.alive() or answers(node.url, directory), seconds=ready_seconds)
     if not ready or not child.alive():
         child.stop()
         raise NotReady(f"the OpenSearch node on port {port} did not start:\n{child.tail()}")

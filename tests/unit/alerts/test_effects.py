@@ -455,7 +455,7 @@ async def test_when_the_ring_is_full_the_store_remembers(line: Line) -> None:
     assert len(line.told) == 2
 
 
-async def test_a_head_that_others_keep_changing_is_a_retry(
+async def test_a_message_whose_head_others_keep_changing_comes_back_within_5_s_uncounted(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*arguments: object) -> bool:
@@ -463,5 +463,8 @@ async def test_a_head_that_others_keep_changing_is_a_retry(
 
     monkeypatch.setattr(line.store.effects, "create", lost)
     monkeypatch.setattr("dwh_alerts.effects.CAS_JITTER_SECONDS", 0.0)
-    with pytest.raises(Retry, match="too many"):
+    with pytest.raises(Retry, match="too many") as raised:
         await line.on(finished("RED"))
+    assert raised.value.after is not None
+    assert 1 <= raised.value.after <= 5
+    assert not raised.value.counted

@@ -82,6 +82,7 @@ async def check(line, oracle, order):
     assert {(item["decided_by"], item["decision"]): item["outcome"] for item in run["approvals"]} == found
 
 
+@pytest.mark.long
 async def test_in_all_720_orders_one_decision_is_accepted_and_the_folds_agree(a_line):
     # Two inputs stand twice in word for word the same form: 180 orders differ.
     same = {"job again": "job", "same approve": "approve"}

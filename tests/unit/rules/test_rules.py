@@ -46,6 +46,7 @@ def test_promtool_takes_the_rules_without_a_word_against_them(promtool, rules):
     assert f"{len(rules.all)} rules found" in said
 
 
+@pytest.mark.long
 def test_rules_fire_at_their_limit_and_not_under_it(promtool, rules):
     code, said = checked(promtool, "test", "rules", rules.tests.name, folder=rules.path.parent)
     assert code == 0, said

@@ -12,6 +12,11 @@ __all__ = ["JsonObject", "JsonValue", "canonical_json", "content_hash"]
 
 JsonObject = dict[str, JsonValue]
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
+"""Made once; what comes from JSON has no circles."""
+
 
 def canonical_json(value: JsonValue) -> bytes:
     """Keys sorted by code point, no white space, UTF-8 unescaped, floats by shortest round trip.
@@ -19,9 +24,7 @@ def canonical_json(value: JsonValue) -> bytes:
     Raises:
         ValueError: NaN or Infinity.
     """
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def content_hash(event: JsonObject) -> str:

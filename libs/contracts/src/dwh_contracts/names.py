@@ -5,6 +5,7 @@ A name that does not fit its pattern is refused with `bad-name`; no index, path 
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -20,6 +21,7 @@ _PLAIN = re.compile(r"[a-z0-9_]{1,100}", re.ASCII)
 _SLUG_LENGTH = 100
 
 
+@lru_cache(maxsize=1024)
 def slug(job_name: str) -> str:
     """The part of `job-events-<slug>` that belongs to this job alone.
 

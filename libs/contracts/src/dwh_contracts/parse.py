@@ -5,7 +5,7 @@ wherever it is read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal, cast
@@ -23,9 +23,10 @@ from dwh_contracts.events import JOB_EVENTS, Envelope, JobCompleted
 from dwh_contracts.facts import EFFECT_EVENTS, Fact
 from dwh_contracts.quarantine import QuarantineReason, Refused
 from dwh_contracts.reading import check_version, decode, first_fault
+from dwh_contracts.times import parse_time
 from dwh_contracts.upcast import upcast
 
-__all__ = ["Event", "Family", "Refused", "event_from_body", "family_of", "parse_event"]
+__all__ = ["Event", "Family", "Refused", "event_from_body", "family_of", "parse_event", "stored_event"]
 
 Family = Literal["job", "approval", "effect"]
 MAX_AHEAD = timedelta(hours=24)
@@ -39,10 +40,15 @@ _MODELS: Mapping[Family, Mapping[str, type[Envelope]]] = {
 
 @dataclass(frozen=True)
 class Event:
-    """One event: `model` to reason with, `body` as it is stored (current form, complete with its id)."""
+    """One event: `body` as it is stored (current form, complete with its id), `model` to reason with."""
 
-    model: Envelope
     body: JsonObject
+    model_type: type[Envelope] = field(repr=False)
+
+    @cached_property
+    def model(self) -> Envelope:
+        """The body, typed."""
+        return self.model_type.model_validate(self.body)
 
     @property
     def event_id(self) -> str:
@@ -52,32 +58,32 @@ class Event:
     @property
     def event_type(self) -> str:
         """Which model it is."""
-        return self.model.event_type
+        return cast("str", self.body["event_type"])
 
     @property
     def environment(self) -> str:
         """Where it happened."""
-        return self.model.environment
+        return cast("str", self.body["environment"])
 
     @property
     def job_name(self) -> str:
         """The job; empty on a fact without a run."""
-        return self.model.job_name or ""
+        return cast("str | None", self.body.get("job_name")) or ""
 
     @property
     def job_run_id(self) -> str:
         """The run; empty on a fact without one."""
-        return self.model.job_run_id or ""
+        return cast("str | None", self.body.get("job_run_id")) or ""
 
     @property
     def attempt(self) -> int:
         """The attempt of the run; 1 on a fact without one."""
-        return self.model.attempt or 1
+        return cast("int | None", self.body.get("attempt")) or 1
 
-    @property
+    @cached_property
     def timestamp(self) -> datetime:
         """Publish time, aware, UTC."""
-        return self.model.timestamp
+        return parse_time(cast("str", self.body["timestamp"]))
 
     @property
     def stream(self) -> str:
@@ -87,7 +93,7 @@ class Event:
     @property
     def family(self) -> Family:
         """In which part of the store it lies; the dispatcher's `trigger_failed` is no fact, ours is."""
-        return "effect" if isinstance(self.model, Fact) else family_of(self.event_type)
+        return "effect" if issubclass(self.model_type, Fact) else family_of(self.event_type)
 
     @cached_property
     def content_hash(self) -> str:
@@ -145,19 +151,32 @@ def event_from_body(body: JsonObject) -> Event:
     return _event(upcast(body, environment=str(body.get("environment", ""))), None)
 
 
+def stored_event(body: JsonObject) -> Event:
+    """An event that the store holds: its form was checked when it came, its `model` is made when asked for.
+
+    Raises:
+        Refused: `body` is not an event of a known type and version.
+    """
+    return _untyped(upcast(body, environment=""), None)
+
+
 def _event(body: JsonObject, family: Family | None) -> Event:
-    check_version(body["schema_version"])
-    model_type = _model_type(body, family)
+    event = _untyped(body, family)
     try:
-        model = model_type.model_validate(body)
+        named = event.model.event_id
     except ValidationError as error:
         raise first_fault(error) from None
-    if model.event_id is None:
-        try:
-            body = {**body, "event_id": expected_event_id(body)}
-        except ValueError as error:
-            raise Refused(QuarantineReason.BAD_NAME, "event_id", str(error)) from error
-    return Event(model, body)
+    if named is not None:
+        return event
+    try:
+        return Event({**body, "event_id": expected_event_id(body)}, event.model_type)
+    except ValueError as error:
+        raise Refused(QuarantineReason.BAD_NAME, "event_id", str(error)) from error
+
+
+def _untyped(body: JsonObject, family: Family | None) -> Event:
+    check_version(body["schema_version"])
+    return Event(body, _model_type(body, family))
 
 
 def _model_type(body: JsonObject, family: Family | None) -> type[Envelope]:

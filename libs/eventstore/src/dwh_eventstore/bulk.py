@@ -32,19 +32,14 @@ def lines(write: Write) -> bytes:
     return orjson.dumps(head) + b"\n" + orjson.dumps(write.body) + b"\n"
 
 
-def bulk_body(writes: Sequence[Write]) -> bytes:
-    """The request of these writes."""
-    return b"".join(lines(write) for write in writes)
-
-
 def bulk_parts(
-    writes: Sequence[Write], places: Sequence[int], most: int = MOST_WRITES
+    encoded: Sequence[bytes], places: Sequence[int], most: int = MOST_WRITES
 ) -> Iterator[list[int]]:
-    """The places cut into requests of at most so many writes or about 4 MB."""
+    """The places cut into requests of at most so many writes (each as `lines`) or about 4 MB."""
     part: list[int] = []
     size = 0
     for place in places:
-        length = len(lines(writes[place]))
+        length = len(encoded[place])
         if part and (len(part) == most or size + length > MOST_BYTES):
             yield part
             part, size = [], 0

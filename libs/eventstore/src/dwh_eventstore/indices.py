@@ -34,7 +34,8 @@ MONTHS_AHEAD = 2
 
 def month_of(moment: datetime) -> str:
     """`YYYY-MM` in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m")
+    utc = moment.astimezone(UTC)
+    return f"{utc.year:04d}-{utc.month:02d}"
 
 
 def month_index(family: str, moment: datetime) -> str:

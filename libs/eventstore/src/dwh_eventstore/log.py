@@ -16,9 +16,11 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event, event_from_body
 from dwh_contracts.times import format_time
+from pydantic import JsonValue
 
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Where, Written
+from dwh_eventstore.hashing import content_hash
 from dwh_eventstore.mappings import SEARCHABLE_EVENT_FIELDS
 
 EFFECT_FIELDS = (
@@ -27,6 +29,7 @@ EFFECT_FIELDS = (
 )
 _FIRST_STAYS = frozenset({"dag_run_created", "dag_run_finished", "trigger_failed"})
 _REASON_INDEXED = 500
+_KNOWN = 20_000
 
 
 class Appended(enum.StrEnum):
@@ -101,6 +104,8 @@ class EventLog:
         self._backend = backend
         self._recorder = recorder
         self._clock = clock
+        self._known: dict[tuple[str, str], JsonValue] = {}
+        """Content hashes of what this writer stored last: most duplicates come soon, and need no look."""
 
     async def append(self, events: Sequence[Event], origin: Sequence[Origin] | None = None) -> list[Appended]:
         """Store each event once; one outcome per event, in order.
@@ -113,7 +118,8 @@ class EventLog:
     async def put(self, events: Sequence[Event], origin: Sequence[Origin] | None = None) -> list[Entry]:
         """`append` that also tells what is stored: of two facts under one id the first stays."""
         origins: Sequence[Origin | None] = origin or [None] * len(events)
-        items = [self._item(event, came) for event, came in zip(events, origins, strict=True)]
+        now = format_time(self._clock.now())
+        items = [self._item(event, came, now) for event, came in zip(events, origins, strict=True)]
         for batch in _by_rights(items):
             await self._append(batch)
         return [_entry(item) for item in items]
@@ -125,7 +131,11 @@ class EventLog:
         written_items = await self._backend.write([item.create for item in items])
         for item, written in zip(items, written_items, strict=True):
             item.outcome = self._outcome(item, written)
-            if item.outcome is None:
+            if item.outcome is Appended.STORED:
+                self._remember(item.create)
+            elif item.outcome is None and self._is_known(item.create, written):
+                item.outcome, item.stored = Appended.DUPLICATE, item.event
+            elif item.outcome is None:
                 (late if self._is_late(item, written) else existing).append(item)
         await self._compare(existing)
         if late:
@@ -136,6 +146,15 @@ class EventLog:
         if written.fate is Fate.MISSING_INDEX and not self._is_late(item, written):
             return Appended.MISSING_INDEX
         return _FINAL.get(written.fate)
+
+    def _remember(self, create: Create) -> None:
+        self._known[create.index, create.id] = create.body["content_hash"]
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+
+    def _is_known(self, create: Create, written: Written) -> bool:
+        known = self._known.get((create.index, create.id))
+        return written.fate is Fate.CONFLICT and known == create.body["content_hash"]
 
     def _is_late(self, item: _Item, written: Written) -> bool:
         if item.create.index == indices.LATE:
@@ -161,11 +180,11 @@ class EventLog:
         found = await self._backend.read([(item.create.index, item.create.id) for item in items])
         for item, stored in zip(items, found, strict=True):
             item.outcome = _compared(item, stored)
-            item.stored = _event(stored) if stored is not None else None
+            item.stored = _stored(item, stored)
 
-    def _item(self, event: Event, origin: Origin | None) -> _Item:
+    def _item(self, event: Event, origin: Origin | None, now: str) -> _Item:
         family = event.family
-        body = stored_document(event, origin, family, self._recorder, format_time(self._clock.now()))
+        body = stored_document(event, origin, family, self._recorder, now)
         index = indices.month_index(family, event.timestamp)
         return _Item(event, family, Create(index, event.event_id, body))
 
@@ -216,7 +235,7 @@ def stored_document(
         "timestamp": format_time(event.timestamp),
         "stream": event.stream if event.job_run_id else None,
         "schema_version": body.get("schema_version"),
-        "content_hash": event.content_hash,
+        "content_hash": content_hash(body),
         "correlation_id": body.get("correlation_id"),
         "causation_id": body.get("causation_id"),
         "recorded_at": recorded_at,
@@ -256,11 +275,21 @@ def _by_rights(items: Sequence[_Item]) -> list[list[_Item]]:
     return [batches[key] for key in sorted(batches, key=lambda key: key[1])]
 
 
+def _same(item: _Item, stored: Found) -> bool:
+    return stored.body.get("content_hash") == item.create.body["content_hash"]
+
+
+def _stored(item: _Item, stored: Found | None) -> Event | None:
+    """What stands under the item's id; the item's own event says the same where the hashes are equal."""
+    if stored is None:
+        return None
+    return item.event if _same(item, stored) else _event(stored)
+
+
 def _compared(item: _Item, stored: Found | None) -> Appended:
     if stored is None:
         return Appended.BUSY
-    same = stored.body.get("content_hash") == item.event.content_hash
-    if same or item.family == "effect" or item.event.event_type in _FIRST_STAYS:
+    if _same(item, stored) or item.family == "effect" or item.event.event_type in _FIRST_STAYS:
         return Appended.DUPLICATE
     return Appended.CONFLICT
 

@@ -4,7 +4,6 @@ Refuses what the real engine refuses: writes to missing, closed or append-only i
 and documents that a strict mapping does not allow. Every write is visible to `search` at once.
 """
 
-import copy
 import fnmatch
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +79,7 @@ class MemoryBackend:
             return Written(Fate.REFUSED, problem)
         seq_no = index.next_seq_no
         index.next_seq_no += 1
-        index.documents[write.id] = _Stored(copy.deepcopy(write.body), seq_no)
+        index.documents[write.id] = _Stored(_copied(write.body), seq_no)
         return Written(Fate.WRITTEN, "", seq_no, 1)
 
     @staticmethod
@@ -162,7 +161,7 @@ class MemoryBackend:
     async def describe(self, index: str) -> JsonObject | None:
         """See `Backend`."""
         found = self._indices.get(index)
-        return None if found is None else copy.deepcopy(found.definition)
+        return None if found is None else _copied(found.definition)
 
     async def create_index(self, index: str, definition: JsonObject) -> bool:
         """See `Backend`."""
@@ -170,12 +169,12 @@ class MemoryBackend:
             return False
         self._created += 1
         self._indices[index] = _Index(
-            copy.deepcopy(self._with_template(index, definition)), f"uuid-{self._created}"
+            _copied(self._with_template(index, definition)), f"uuid-{self._created}"
         )
         return True
 
     def _with_template(self, index: str, definition: JsonObject) -> Any:
-        merged: Any = copy.deepcopy(definition)
+        merged: Any = _copied(definition)
         for template in self._templates.values():
             patterns: Any = template["index_patterns"]
             if any(fnmatch.fnmatchcase(index, pattern) for pattern in patterns):
@@ -190,11 +189,12 @@ class MemoryBackend:
 
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
-        self._templates[name] = copy.deepcopy(definition)
+        self._templates[name] = _copied(definition)
 
     async def template(self, name: str) -> JsonObject | None:
         """See `Backend`."""
-        return copy.deepcopy(self._templates.get(name))
+        found: JsonObject | None = _copied(self._templates.get(name))
+        return found
 
     async def names(self, pattern: str) -> list[str]:
         """See `Backend`."""
@@ -259,8 +259,17 @@ def _named(name: str, index: _Index, body: JsonObject, patterns: Sequence[str]) 
     return any(all(body.get(field) == value for field, value in term.items()) for term in filters)
 
 
+def _copied(value: Any) -> Any:
+    """A copy of something made of JSON; `copy.deepcopy` takes five times as long."""
+    if isinstance(value, dict):
+        return {name: _copied(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_copied(member) for member in value]
+    return value
+
+
 def _found(index: str, document: str, stored: _Stored) -> Found:
-    return Found(index, document, copy.deepcopy(stored.body), stored.seq_no, 1)
+    return Found(index, document, _copied(stored.body), stored.seq_no, 1)
 
 
 def _only(hit: Found, fields: Sequence[str]) -> Found:

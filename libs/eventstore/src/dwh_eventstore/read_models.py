@@ -1,7 +1,8 @@
 """Keep read models up to date and read them.
 
 A batch of events is folded document by document and written by compare-and-set, so any number of writers
-may fold the same events at once and any of them may die in between: folding again repairs it.
+may fold the same events at once and any of them may die in between: folding again repairs it. A document
+that is likely new is created without a look; a conflict then tells that there is one to read and fold on.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -19,6 +20,7 @@ from dwh_eventstore.definitions import read_model_definition
 from dwh_eventstore.errors import AppendRejected, StoreUnavailable
 from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
+from dwh_eventstore.writer import all_ended
 
 Change = Callable[[JsonObject | None], JsonObject]
 Plan = dict[str, list[Change]]
@@ -61,6 +63,8 @@ class ReadModels:
         self._jitter = jitter
         self._pinned = pinned or {}
         self._checked: set[str] = set()
+        self._mostly_there: set[str] = set()
+        """Read models most of whose documents existed in the last batch: those are read before written."""
 
     async def fold(self, events: Sequence[Event]) -> None:
         """Bring every document that these events belong to up to date.
@@ -81,8 +85,8 @@ class ReadModels:
         decisions = plans.pop(indices.JOB_APPROVALS, {})
         lines: Plan = {}
         total = 0
-        for model, plan in plans.items():
-            documents, count = await self._apply(model, plan, jobs.get(model, ""))
+        applied = [self._apply(model, plan, jobs.get(model, "")) for model, plan in plans.items()]
+        for model, (documents, count) in zip(plans, await all_ended(applied), strict=True):
             total += count
             if model != indices.JOB_EVENTS:
                 continue
@@ -101,15 +105,21 @@ class ReadModels:
         index = await self._index(model, job_name)
         written: set[str] = set()
         waiting, states = dict(plan), dict[str, JsonObject]()
+        unread = model not in self._mostly_there
         for attempt in range(_TRIES):
-            if attempt:
+            if attempt > unread:
                 await self._clock.sleep(self._wait(attempt))
-            found = await self._backend.read([(index, document) for document in waiting])
+            found: list[Found | None] = [None] * len(waiting)
+            if attempt or not unread:
+                found = await self._backend.read([(index, document) for document in waiting])
             changed: list[tuple[str, Write]] = []
             for (document, changes), stored in zip(waiting.items(), found, strict=True):
                 states[document], write = _next(index, document, stored, changes)
                 changed += [(document, write)] if write else []
             left = await self._write(changed)
+            if not attempt:
+                there = len(left) if unread else sum(stored is not None for stored in found)
+                self._remember(model, mostly_there=2 * there > len(plan))
             written.update(document for document, _ in changed)
             written.difference_update(left)
             waiting = {document: waiting[document] for document in left}
@@ -118,6 +128,12 @@ class ReadModels:
         raise StoreUnavailable(
             f"{len(waiting)} documents of {index} changed hands {_TRIES} times, or it is busy"
         )
+
+    def _remember(self, model: str, *, mostly_there: bool) -> None:
+        if mostly_there:
+            self._mostly_there.add(model)
+        else:
+            self._mostly_there.discard(model)
 
     async def _write(self, changed: Sequence[tuple[str, Write]]) -> list[str]:
         """Ids that must be tried again."""

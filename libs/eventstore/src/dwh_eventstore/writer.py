@@ -9,10 +9,10 @@ still refused after a few seconds is BUSY, and nothing of it was written.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dwh_eventstore.backend import Fate, Write, Written
-from dwh_eventstore.bulk import MOST_WRITES, bulk_body, bulk_parts
+from dwh_eventstore.bulk import MOST_WRITES, bulk_parts, lines
 
 IN_FLIGHT = 4
 LONGEST_ID_BYTES = 512
@@ -35,6 +35,7 @@ class Answer:
     reason: str = ""
 
 
+T = TypeVar("T")
 Send = Callable[[bytes], Awaitable[Answer]]
 Sleep = Callable[[float], Awaitable[None]]
 Undecided = Callable[[Answer], Exception]
@@ -94,9 +95,10 @@ class BulkWriter:
         """Perform all writes; see `Backend.write`."""
         fates = {place: _too_long(write) for place, write in enumerate(writes) if _is_too_long(write)}
         waiting = [place for place in range(len(writes)) if place not in fates]
+        encoded = [b"" if place in fates else lines(write) for place, write in enumerate(writes)]
         in_order = len({(write.index, write.id) for write in writes}) < len(writes)
         for pause in (*_WAITS_SECONDS, None):
-            fates |= await self._round(writes, waiting, in_order=in_order)
+            fates |= await self._round(encoded, waiting, in_order=in_order)
             waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
             if not waiting or pause is None:
                 break
@@ -104,44 +106,44 @@ class BulkWriter:
         return [fates[place] for place in range(len(writes))]
 
     async def _round(
-        self, writes: Sequence[Write], waiting: Sequence[int], *, in_order: bool
+        self, encoded: Sequence[bytes], waiting: Sequence[int], *, in_order: bool
     ) -> dict[int, Written]:
         """Send everything that waits once."""
-        parts = list(bulk_parts(writes, waiting, self.window.largest_request))
+        parts = list(bulk_parts(encoded, waiting, self.window.largest_request))
         if in_order or len(parts) == 1:
-            answers = [await self._part(writes, part) for part in parts]
+            answers = [await self._part(encoded, part) for part in parts]
         else:
-            answers = await _all_ended([self._part(writes, part) for part in parts])
+            answers = await all_ended([self._part(encoded, part) for part in parts])
         return {
             place: written
             for part, fates in zip(parts, answers, strict=True)
             for place, written in zip(part, fates, strict=True)
         }
 
-    async def _part(self, writes: Sequence[Write], part: Sequence[int]) -> list[Written]:
-        answer = await self._request([writes[place] for place in part])
+    async def _part(self, encoded: Sequence[bytes], part: Sequence[int]) -> list[Written]:
+        answer = await self._request([encoded[place] for place in part])
         if answer.status == _OK:
             return list(answer.items)
         if answer.status == _TOO_LARGE and len(part) > 1:
             half = len(part) // 2
-            return [*await self._part(writes, part[:half]), *await self._part(writes, part[half:])]
+            return [*await self._part(encoded, part[:half]), *await self._part(encoded, part[half:])]
         if answer.status not in _WHOLE_REQUEST:
             raise self._undecided(answer)
         return [Written(_WHOLE_REQUEST[answer.status], answer.reason) for _ in part]
 
-    async def _request(self, writes: Sequence[Write]) -> Answer:
-        await self.window.enter(len(writes))
+    async def _request(self, encoded: Sequence[bytes]) -> Answer:
+        await self.window.enter(len(encoded))
         busy = False
         try:
-            answer = await self._send(bulk_body(writes))
+            answer = await self._send(b"".join(encoded))
             busy = _WHOLE_REQUEST.get(answer.status) is Fate.BUSY
             busy = busy or any(written.fate is Fate.BUSY for written in answer.items)
         finally:
-            await self.window.leave(len(writes), busy=busy)
+            await self.window.leave(len(encoded), busy=busy)
         return answer
 
 
-async def _all_ended(parts: Sequence[Coroutine[Any, Any, list[Written]]]) -> list[list[Written]]:
+async def all_ended(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Every part, also when one fails: nothing may be written after the caller was told."""
     answers = await asyncio.gather(*parts, return_exceptions=True)
     for answer in answers:

@@ -4,6 +4,7 @@ from faststream_sqs.broker import SQSBroker
 from faststream_sqs.health import Health, QueueHealth
 from faststream_sqs.large import MissingPayloadError, PayloadError
 from faststream_sqs.message import BatchOutcome, SNSOrigin, SQSBatchMessage, SQSMessage
+from faststream_sqs.parser import MalformedEnvelopeError
 from faststream_sqs.produce.producer import PublishError
 from faststream_sqs.produce.sizing import InvalidMessageError
 from faststream_sqs.response import SQSResponse
@@ -30,6 +31,7 @@ __all__ = (
     "Heartbeat",
     "InvalidMessageError",
     "LargePayload",
+    "MalformedEnvelopeError",
     "MissingPayloadError",
     "Parking",
     "PayloadError",

@@ -36,7 +36,8 @@ from faststream_sqs.produce.producer import SQSProducer
 from faststream_sqs.registrator import SQSRegistrator, as_target
 from faststream_sqs.response import SQSPublishCommand
 from faststream_sqs.schemas import LargePayload, Queue, Topic
-from faststream_sqs.transport.aioboto import AiobotocoreTransport, SessionFactory
+from faststream_sqs.transport.aioboto import AiobotocoreTransport
+from faststream_sqs.transport.clients import SessionFactory
 from faststream_sqs.transport.protocol import Transport
 
 if TYPE_CHECKING:
@@ -85,15 +86,15 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         context: ContextRepo | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        payloads = None
-        if large is not None:
-            payloads = Payloads(large, objects or S3Objects(region, endpoint_url, session_factory))
+        objects = objects or S3Objects(region, endpoint_url, session_factory)
+        payloads = None if large is None else Payloads(large, objects)
         super().__init__(
             routers=routers,
             config=SQSBrokerConfig(
                 producer=SQSProducer(parser, decoder, clock),
                 clock=clock,
                 payloads=payloads,
+                objects=objects,
                 broker_middlewares=middlewares,
                 broker_parser=parser,
                 broker_decoder=decoder,
@@ -122,7 +123,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
                 security=None,
             ),
         )
-        self._payloads = payloads
+        self._objects = objects
+        self._large = large
         self._transport = transport or AiobotocoreTransport(region, endpoint_url, session_factory)
         self._lifecycle = asyncio.Lock()
 
@@ -132,8 +134,8 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
             polls=max(1, sum(subscriber.options.max_lanes for subscriber in subscribers)),
             wait_seconds=max((s.options.wait_time for s in subscribers), default=DEFAULT_WAIT_SECONDS),
         )
-        if self._payloads is not None:
-            await self._payloads.objects.open()
+        if self._large is not None:
+            await self._objects.open()
         self.config.broker_config.connect(self._transport)
         return self._transport
 
@@ -157,8 +159,7 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
                     await producer.flush()
                 self._connection = None
                 await self._transport.close()
-                if self._payloads is not None:
-                    await self._payloads.objects.close()
+                await self._objects.close()
             self.config.broker_config.disconnect()
 
     async def publish(

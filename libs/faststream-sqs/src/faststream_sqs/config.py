@@ -18,10 +18,9 @@ from faststream_sqs._fs import (
 )
 from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.consume.consumer import ConsumeOptions
-from faststream_sqs.large import Payloads
-from faststream_sqs.message import SQSMessage
+from faststream_sqs.large import ObjectStore, Payloads
 from faststream_sqs.produce.producer import SQSProducer
-from faststream_sqs.schemas import Coalesce, Queue, Subscription, Topic
+from faststream_sqs.schemas import Coalesce, LargePayload, Queue, Subscription, Topic
 from faststream_sqs.transport.protocol import Transport
 
 
@@ -33,6 +32,7 @@ class SQSBrokerConfig(BrokerConfig):
     clock: Clock = field(default_factory=SystemClock)
     transport: Transport | None = None
     payloads: Payloads | None = None
+    objects: ObjectStore | None = None
 
     @property
     def connected_transport(self) -> Transport:
@@ -41,10 +41,11 @@ class SQSBrokerConfig(BrokerConfig):
             raise IncorrectState("connect the broker first")
         return self.transport
 
-    async def restore(self, message: SQSMessage) -> None:
-        """Fetch a body that is kept elsewhere."""
-        if self.payloads is not None:
-            await self.payloads.restore(message)
+    def payloads_of(self, large: LargePayload | None) -> Payloads | None:
+        """How a subscriber fetches bodies that are kept elsewhere; EMPTY, as the whole broker does."""
+        if large is EMPTY:
+            return self.payloads
+        return None if large is None or self.objects is None else Payloads(large, self.objects)
 
     def connect(self, transport: Transport) -> None:
         """Give endpoints their transport."""
@@ -67,6 +68,7 @@ class SQSSubscriberConfig(SubscriberUsecaseConfig):
     queue: Queue
     options: ConsumeOptions
     content_type: str
+    large: LargePayload | None = EMPTY
     subscriptions: tuple[Subscription, ...] = ()
 
     @property

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from faststream_sqs.message import SQSMessage
 from faststream_sqs.produce.sizing import size_of
 from faststream_sqs.schemas import LargePayload
-from faststream_sqs.transport.aioboto import SessionFactory
+from faststream_sqs.transport.clients import Clients, SessionFactory
 from faststream_sqs.transport.protocol import Attribute, OutgoingMessage
 
 POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
@@ -63,17 +63,14 @@ class S3Objects:
         endpoint_url: str | None = None,
         session_factory: SessionFactory = get_session,
     ) -> None:
-        self._options = {"region_name": region, "endpoint_url": endpoint_url}
-        self._session_factory = session_factory
+        self._clients = Clients(region, endpoint_url, session_factory)
         self._stack: AsyncExitStack | None = None
         self._client: Any = None
 
     async def open(self) -> None:
         """Create the client."""
         if self._stack is None:
-            self._stack = AsyncExitStack()
-            client = self._session_factory().create_client("s3", **self._options)
-            self._client = await self._stack.enter_async_context(client)
+            (self._client,), self._stack = await self._clients.open(("s3", None))
 
     async def close(self) -> None:
         """Close it."""
@@ -126,7 +123,7 @@ class Payloads:
 
         Only the configured buckets are read: whoever can send to the queue must not choose.
         """
-        place = pointer_of(message.body)
+        place = pointer_of(message.body) if message.unreadable is None else None
         if place is None:
             return
         try:
@@ -134,8 +131,7 @@ class Payloads:
                 raise MissingPayloadError(f"the bucket {place[0]} is not one to read bodies from")
             message.body = await self.objects.get(*place)
         except PayloadError as error:
-            message.unreadable = error
-            message.raw_message.failure = error
+            message.cannot_be_read(error)
 
 
 def pointer_of(body: bytes) -> tuple[str, str] | None:

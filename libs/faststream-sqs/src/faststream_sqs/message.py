@@ -33,6 +33,11 @@ class SQSMessage(StreamMessage[Delivery]):
         self.sns = sns
         self.unreadable: Exception | None = None
 
+    def cannot_be_read(self, error: Exception) -> None:
+        """Note why no handler may see this message."""
+        self.unreadable = error
+        self.raw_message.failure = error
+
     def ensure_readable(self) -> None:
         """Raise what kept the body from being fetched, if anything did."""
         if self.unreadable is not None:

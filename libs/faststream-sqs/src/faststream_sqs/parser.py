@@ -16,6 +16,11 @@ from faststream_sqs.parking import HEADERS_ATTRIBUTE, PARKING_ATTRIBUTE, restore
 
 Restore = Callable[[SQSMessage], Awaitable[None]]
 
+
+class MalformedEnvelopeError(ValueError):
+    """The body claims to be an SNS envelope and is none; the message is parked."""
+
+
 RAW_CONTENT_TYPE = "application/octet-stream"
 CONTENT_TYPE = "content-type"
 CORRELATION_ID = "correlation_id"
@@ -45,14 +50,17 @@ class SQSParser:
         if PARKING_ATTRIBUTE in attributes:
             attributes = restored(attributes)  # AWS's own redrive brings a dead letter back as it was parked
         headers = {name: attribute.text for name, attribute in attributes.items()}
-        body, sns = raw.body, None
-        envelope = _envelope(raw.body)
-        if envelope is not None:
-            body, sns = envelope["Message"], _origin(envelope)
-            headers |= _envelope_headers(envelope)
+        body, sns, fault = raw.body, None, None
+        try:
+            envelope = _envelope(raw.body)
+            if envelope is not None:
+                headers |= _envelope_headers(envelope)
+                body, sns = envelope["Message"], _origin(envelope)
+        except MalformedEnvelopeError as error:
+            fault = MalformedEnvelopeError(f"{delivery.queue}: {error}")
         if HEADERS_ATTRIBUTE in headers:
             headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE))
-        return SQSMessage(
+        message = SQSMessage(
             delivery,
             body.encode(),
             sns=sns,
@@ -60,6 +68,9 @@ class SQSParser:
             content_type=self._content_type_of(headers),
             correlation_id=headers.get(CORRELATION_ID, raw.message_id),
         )
+        if fault is not None:
+            message.cannot_be_read(fault)
+        return message
 
     async def decode_message(self, message: StreamMessage[Any]) -> Any:
         """By content type: JSON, text, or the bytes themselves."""
@@ -94,6 +105,12 @@ class SQSBatchParser:
         return list(message.body)
 
 
+def unwrapped(body: str) -> str:
+    """What was published, of a body that may be an SNS envelope. Raises `MalformedEnvelopeError`."""
+    envelope = _envelope(body)
+    return body if envelope is None else str(envelope["Message"])
+
+
 def _envelope(body: str) -> Mapping[str, Any] | None:
     if not body.startswith("{") or '"TopicArn"' not in body or '"Notification"' not in body:
         return None
@@ -101,10 +118,20 @@ def _envelope(body: str) -> Mapping[str, Any] | None:
         value = json.loads(body)
     except ValueError:
         return None
-    wanted = ("TopicArn", "MessageId", "Message")
-    if value.get("Type") == "Notification" and all(isinstance(value.get(name), str) for name in wanted):
-        return dict(value)
-    return None
+    topic = value.get("TopicArn")
+    if value.get("Type") != "Notification" or not isinstance(topic, str) or ":sns:" not in topic:
+        return None
+    for name in ("MessageId", "Message"):
+        if not isinstance(value.get(name), str):
+            raise _malformed(topic, f"its {name} is no text")
+    return dict(value)
+
+
+def _malformed(topic: str, fault: str) -> MalformedEnvelopeError:
+    return MalformedEnvelopeError(
+        f"an SNS envelope of {topic} cannot be read: {fault} (publish through SNS, or turn on raw delivery "
+        "for the subscription of this queue)"
+    )
 
 
 def _origin(envelope: Mapping[str, Any]) -> SNSOrigin:
@@ -113,10 +140,13 @@ def _origin(envelope: Mapping[str, Any]) -> SNSOrigin:
 
 def _envelope_headers(envelope: Mapping[str, Any]) -> dict[str, str]:
     headers = {}
-    attributes = envelope.get("MessageAttributes")
-    for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
-        value = str(attribute.get("Value", ""))
-        if attribute.get("Type") == "Binary":
-            value = base64.b64decode(value).decode("latin-1")
-        headers[name] = value
+    attributes = envelope.get("MessageAttributes") or {}
+    try:
+        for name, attribute in attributes.items():
+            value = str(attribute.get("Value", ""))
+            if attribute.get("Type") == "Binary":
+                value = base64.b64decode(value, validate=True).decode("latin-1")
+            headers[name] = value
+    except (AttributeError, ValueError) as error:
+        raise _malformed(envelope["TopicArn"], f"its MessageAttributes: {error}") from error
     return headers

@@ -12,7 +12,14 @@ from faststream_sqs.clock import Clock, SystemClock
 from faststream_sqs.parking import parking_details, restored
 from faststream_sqs.produce.sizing import batches
 from faststream_sqs.schemas import MAX_BATCH, MAX_QUEUE_BYTES, Queue
-from faststream_sqs.transport.protocol import OutgoingMessage, RawMessage, Transport, TransportError
+from faststream_sqs.transport.protocol import (
+    OutgoingMessage,
+    QueueInfo,
+    RawMessage,
+    Transport,
+    TransportError,
+    explained,
+)
 
 HOLD_SECONDS = 300
 """How long a message stays invisible while it is looked at."""
@@ -72,7 +79,7 @@ async def dead_letter_queues(transport: Transport, queues: Sequence[str]) -> lis
     """Those of the queues that have a dead-letter queue."""
     found = []
     for queue in queues:
-        url = (await transport.resolve(queue)).dead_letter_url
+        url = (await _resolved(transport, queue)).dead_letter_url
         if url is not None:
             found.append(DeadLetterQueue(queue, url, await transport.count(url)))
     return found
@@ -80,7 +87,7 @@ async def dead_letter_queues(transport: Transport, queues: Sequence[str]) -> lis
 
 async def peek(transport: Transport, queue: str, *, limit: int = MAX_BATCH) -> list[DeadLetter]:
     """Up to `limit` dead letters of a queue; they stay, visible again at once."""
-    url = await _dead_letters_of(transport, queue)
+    url = _dead_letters_of(queue, await _resolved(transport, queue))
     letters: list[DeadLetter] = []
     try:
         while len(letters) < limit:
@@ -101,15 +108,20 @@ async def redrive(
     limit: int | None = None,
     dry_run: bool = False,
     clock: Clock | None = None,
+    progress: Callable[[int], None] = lambda _looked_at: None,
 ) -> Redriven:
     """Send dead letters of a queue back to it; with `dry_run`, only tell which.
 
     Letters for which `match` is false stay, and so do those parked after the start: what fails again at once
-    is not sent round and round. Ends when a receive brings nothing.
+    is not sent round and round. Ends when a receive brings nothing that was not looked at. `progress` hears
+    how many were looked at so far.
+
+    Raises:
+        TransportError: a call failed; it names the queue. What was sent back so far stays sent back.
     """
     started = (clock or SystemClock()).time()
-    info = await transport.resolve(queue)
-    url = await _dead_letters_of(transport, queue)
+    info = await _resolved(transport, queue)
+    url = _dead_letters_of(queue, info)
     held: list[DeadLetter] = []
     moved: list[str] = []
     kept: list[str] = []
@@ -117,6 +129,9 @@ async def redrive(
     try:
         while limit is None or len(moved) < limit:
             letters = await _next(transport, url, _share(limit, len(moved)))
+            seen = {*moved, *kept}
+            held += [letter for letter in letters if letter.message_id in seen]  # held longer than their lock
+            letters = [letter for letter in letters if letter.message_id not in seen]
             if not letters:
                 break
             chosen = [letter for letter in letters if letter.parked_at <= started and match(letter)]
@@ -126,6 +141,9 @@ async def redrive(
             moved += [letter.message_id for letter in gone]
             kept += [letter.message_id for letter in letters if letter not in gone]
             held += [letter for letter in letters if dry_run or letter not in gone]
+            progress(len(moved) + len(kept))
+    except TransportError as error:
+        raise error.about(queue) from None
     finally:
         await _release(transport, url, held)
     return Redriven(moved, kept, refused)
@@ -146,7 +164,7 @@ async def _move(
             if result.ok:
                 done.append(letter.raw.receipt)
             else:
-                failed[letter.message_id] = f"{result.code} {result.detail}".rstrip()
+                failed[letter.message_id] = explained(result.code, result.detail)
         if done:
             await transport.delete(source, done)
     return failed
@@ -167,8 +185,14 @@ async def _release(transport: Transport, url: str, letters: Sequence[DeadLetter]
         await transport.change_visibility(url, [(receipt, 0) for receipt in receipts])
 
 
-async def _dead_letters_of(transport: Transport, queue: str) -> str:
-    url = (await transport.resolve(queue)).dead_letter_url
-    if url is None:
+async def _resolved(transport: Transport, queue: str) -> QueueInfo:
+    try:
+        return await transport.resolve(queue)
+    except TransportError as error:
+        raise error.about(queue) from None
+
+
+def _dead_letters_of(queue: str, info: QueueInfo) -> str:
+    if info.dead_letter_url is None:
         raise TransportError("NoDeadLetterQueue", f"{queue} has no redrive policy", retryable=False)
-    return url
+    return info.dead_letter_url

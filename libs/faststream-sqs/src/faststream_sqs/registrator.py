@@ -26,8 +26,19 @@ from faststream_sqs.consume.consumer import ConsumeOptions
 from faststream_sqs.consume.subscriber import SQSSubscriber
 from faststream_sqs.large import MissingPayloadError
 from faststream_sqs.order import Order, key_of
+from faststream_sqs.parser import MalformedEnvelopeError
 from faststream_sqs.produce.publisher import SQSPublisher
-from faststream_sqs.schemas import Batch, Coalesce, Heartbeat, Parking, Queue, Retry, Subscription, Topic
+from faststream_sqs.schemas import (
+    Batch,
+    Coalesce,
+    Heartbeat,
+    LargePayload,
+    Parking,
+    Queue,
+    Retry,
+    Subscription,
+    Topic,
+)
 from faststream_sqs.spec import SQSPublisherSpecification, SQSSubscriberSpecification
 
 MAX_WAIT_SECONDS = 20
@@ -47,6 +58,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         retry: Retry | None = None,
         heartbeat: Heartbeat | None = None,
         parking: Parking | None = EMPTY,
+        large: LargePayload | None = EMPTY,
         wait_time: float = 20,
         visibility: int = 60,
         order: Order = "none",
@@ -72,6 +84,8 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             retry: when a failed message comes back.
             heartbeat: how visibility is extended while a message is held.
             parking: where messages go that failed too often; None, nowhere: a reject deletes.
+            large: the buckets from which this queue's bodies may be fetched; None, from none. Default: the
+                broker's.
             wait_time: seconds of a long poll, at most 20; also about how long an idle stop takes.
             visibility: seconds a message is ours without a heartbeat.
             order: `"group"`, messages of one group one after the other, a failed one tried again in this
@@ -97,7 +111,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             max_workers=max_workers,
             prefetch=prefetch,
             batch=batch,
-            retry=replace(retry, park_on=(*retry.park_on, MissingPayloadError)),
+            retry=replace(retry, park_on=(*retry.park_on, MissingPayloadError, MalformedEnvelopeError)),
             heartbeat=heartbeat or Heartbeat(),
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
@@ -124,6 +138,7 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             queue=target,
             options=options,
             content_type=content_type,
+            large=large,
             subscriptions=tuple(subscriptions),
             _outer_config=outer,
             _ack_policy=ack_policy,

@@ -14,7 +14,7 @@ from typing import Any, Self
 from aiobotocore.session import get_session
 
 from faststream_sqs.schemas import Queue
-from faststream_sqs.transport.aioboto import SessionFactory
+from faststream_sqs.transport.clients import Clients, SessionFactory
 
 ABSENT = "absent"
 ABSENT_CODES = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -93,16 +93,13 @@ class TopologyClient:
         endpoint_url: str | None = None,
         session_factory: SessionFactory = get_session,
     ) -> None:
-        self._options = {"region_name": region, "endpoint_url": endpoint_url}
-        self._session_factory = session_factory
+        self._clients = Clients(region, endpoint_url, session_factory)
         self._stack = AsyncExitStack()
         self._sqs: Any = None
         self._sns: Any = None
 
     async def __aenter__(self) -> Self:
-        session = self._session_factory()
-        self._sqs = await self._stack.enter_async_context(session.create_client("sqs", **self._options))
-        self._sns = await self._stack.enter_async_context(session.create_client("sns", **self._options))
+        (self._sqs, self._sns), self._stack = await self._clients.open(("sqs", None), ("sns", None))
         return self
 
     async def __aexit__(

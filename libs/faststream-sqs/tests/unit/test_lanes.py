@@ -53,6 +53,7 @@ async def advance_until(clock, condition):
             await took_notice()
 
 
+@pytest.mark.long
 async def test_fifty_groups_of_two_hundred_with_five_percent_failures_keep_their_exact_order(
     broker, transport, clock
 ):

@@ -190,3 +190,47 @@ def test_body_that_only_resembles_a_pointer_is_none(body):
 def test_pointer_of_the_older_java_client_is_known():
     body = b'["com.amazon.sqs.javamessaging.MessageS3Pointer",{"s3BucketName":"b","s3Key":"k"}]'
     assert pointer_of(body) == ("b", "k")
+
+
+async def test_subscriber_reads_its_own_buckets_and_not_the_brokers(broker, transport, objects):
+    seen = []
+    objects.stored["own", "k"] = b"7"
+    objects.stored["bodies", "k"] = b"8"
+
+    @broker.subscriber("orders", wait_time=0.05, large=LargePayload("own"))
+    async def on_order(body: int):
+        seen.append(body)
+
+    await transport.send("orders", [pointer("own", "k"), pointer("bodies", "k")])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: seen and transport.bodies("dead"))
+    assert (seen, transport.bodies("dead")) == ([7], [pointer("bodies", "k").body])
+
+
+async def test_subscriber_alone_may_fetch_bodies(transport, objects):
+    broker, seen = SQSBroker(transport=transport, objects=objects, logger=None, graceful_timeout=2), []
+    objects.stored["own", "k"] = b"7"
+
+    @broker.subscriber("orders", wait_time=0.05, large=LargePayload("other", read_from=("own",)))
+    async def on_order(body: int):
+        seen.append(body)
+
+    await transport.send("orders", [pointer("own", "k")])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: seen == [7])
+
+
+async def test_subscriber_that_fetches_nothing_sees_the_pointer(broker, transport, objects):
+    seen = []
+
+    @broker.subscriber("orders", wait_time=0.05, large=None)
+    async def on_order(body: list):
+        seen.append(body[1])
+
+    await transport.send("orders", [pointer("bodies", "k")])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: seen)
+    assert seen == [{"s3BucketName": "bodies", "s3Key": "k"}]

@@ -5,7 +5,7 @@ from faststream_sqs import Parking, Retry, SQSBroker
 from faststream_sqs.parking import parked_copy
 from faststream_sqs.parser import SQSParser
 from faststream_sqs.redrive import dead_letter_queues, peek, redrive
-from faststream_sqs.testing import MemoryTransport, a_delivery, eventually
+from faststream_sqs.testing import JumpingClock, MemoryTransport, a_delivery, eventually
 from faststream_sqs.transport.protocol import Attribute, EntryResult, OutgoingMessage, TransportError
 
 TEN = {f"a{n}": Attribute(str(n), "Number") for n in range(7)} | {
@@ -13,6 +13,17 @@ TEN = {f"a{n}": Attribute(str(n), "Number") for n in range(7)} | {
     "headers": Attribute('{"tenant":"ü", "correlation_id":"c"}'),
     "traceparent": Attribute("00-a-b-01"),
 }
+
+
+def dead_letters_in(transport):
+    transport.create_queue("dead")
+    transport.create_queue("orders", dead_letters="dead")
+    return transport
+
+
+@pytest.fixture
+def transport():
+    return dead_letters_in(MemoryTransport(JumpingClock()))
 
 
 async def parked(transport, *messages):
@@ -44,7 +55,8 @@ async def test_redriven_message_is_the_original_byte_for_byte(transport, attribu
     assert transport.bodies("dead") == []
 
 
-async def test_message_is_parked_and_redriven_and_handled_as_it_was(transport):
+async def test_message_is_parked_and_redriven_and_handled_as_it_was():
+    transport = dead_letters_in(MemoryTransport())
     broker, fail, seen = SQSBroker(transport=transport, logger=None, graceful_timeout=2), [True], []
 
     @broker.subscriber("orders", wait_time=0.05, retry=Retry(delays=(0,)), parking=Parking(after=2))
@@ -58,8 +70,8 @@ async def test_message_is_parked_and_redriven_and_handled_as_it_was(transport):
         await broker.publish({"id": 1}, "orders", headers={"tenant": "a"})
         await eventually(lambda: transport.bodies("dead"))
         fail[0] = False
-        (letter,) = await peek(transport, "orders")
-        await redrive(transport, "orders")
+        (letter,) = await peek(transport, "orders", limit=1)
+        await redrive(transport, "orders", limit=1)
         await eventually(lambda: seen == [{"id": 1}])
     assert (letter.details["message"], letter.details["attempts"]) == ("not yet", 2)
 
@@ -115,9 +127,7 @@ class Refusing(MemoryTransport):
 
 
 async def test_refused_letter_stays_with_its_reason():
-    transport = Refusing()
-    transport.create_queue("dead")
-    transport.create_queue("orders", dead_letters="dead")
+    transport = dead_letters_in(Refusing(JumpingClock()))
     await parked(transport, OutgoingMessage("good"), OutgoingMessage("bad"))
     done = await redrive(transport, "orders")
     assert (transport.bodies("orders"), transport.bodies("dead")) == (["good"], ["bad"])
@@ -147,3 +157,30 @@ def test_letter_parked_twice_keeps_its_headers():
     first = parked_copy(a_delivery("1", attributes={"headers": '{"t":"a"}'}), reason="", now=1.0, fifo=False)
     second = parked_copy(a_delivery("1", attributes=first.attributes), reason="", now=2.0, fifo=False)
     assert json.loads(second.attributes["parking"].text)["headers"] == '{"t":"a"}'
+
+
+async def test_progress_counts_what_was_looked_at(transport):
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(25)))
+    heard = []
+    await redrive(transport, "orders", match=lambda letter: letter.body != "3", progress=heard.append)
+    assert heard == [10, 20, 25]
+
+
+class Forgetful(MemoryTransport):
+    """Hides nothing: every receive brings the same letters, as after a redrive longer than their lock."""
+
+    async def receive(self, queue_url, *, visibility, **asked):
+        return await super().receive(queue_url, visibility=0, **asked)
+
+
+async def test_letters_that_stay_are_looked_at_once_however_long_it_takes():
+    transport = dead_letters_in(Forgetful(JumpingClock()))
+    await parked(transport, OutgoingMessage("a"), OutgoingMessage("b"))
+    done = await redrive(transport, "orders", match=lambda _: False)
+    assert (len(done.kept), transport.bodies("dead")) == (2, ["a", "b"])
+
+
+async def test_missing_queue_is_named_with_its_remedy(transport):
+    for look in (peek, redrive):
+        with pytest.raises(TransportError, match=r"^absent: .*\(create it"):
+            await look(transport, "absent")

@@ -34,6 +34,9 @@ log = get_logger(__name__)
 
 CAS_ATTEMPTS = 20
 CAS_JITTER_SECONDS = 0.05
+BUSY_SECONDS = (1.0, 5.0)
+"""When a message whose head was busy is handed back: between the two, so that rivals part."""
+
 TIMER_GRACE = timedelta(seconds=2)
 TIMER_HEADS = 200
 COUNT_SECONDS = 15.0
@@ -79,7 +82,7 @@ class Heads:
                     rule = step.raised.rule if step.raised else signal.family
                     metrics.TRANSITIONS.labels(SERVICE, step.transition.value, rule).inc()
                 return key
-        raise Retry(f"{key} is changed by too many at once")
+        raise _busy(key)
 
     async def get(self, key: str) -> Head | None:
         """The head as it stands."""
@@ -113,7 +116,7 @@ class Heads:
             )
             if left == head or await self._write(key, stored, left):
                 return
-        raise Retry(f"{key} is changed by too many at once")
+        raise _busy(key)
 
     async def _write(self, key: str, stored: Versioned | None, head: Head) -> bool:
         body = body_of(head) | {"environment": self._environment}
@@ -324,6 +327,12 @@ def skipped_fact(incident: Incident, delivery: Delivery, signal: Signal, now: da
 def _incident_key(transition: Event) -> JsonValue:
     incident = transition.body.get("incident")
     return incident.get("incident_key") if isinstance(incident, dict) else None
+
+
+def _busy(key: str) -> Retry:
+    # the rivals made progress and the message is sound: it must neither wait minutes nor be parked for it
+    after = random.uniform(*BUSY_SECONDS)  # noqa: S311 - parts contenders
+    return Retry(f"{key} is changed by too many at once", after=after, counted=False)
 
 
 def head_key(incident_key: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from dwh_contracts.canonical import JsonObject, canonical_json, content_hash
+from dwh_contracts.canonical import JsonObject, canonical_json
 
 from dwh_eventstore.backend import Found
 from dwh_eventstore.errors import StoreError
+from dwh_eventstore.hashing import content_hash
 
 Entry = tuple[str, str]
 """Id of an event and the hash of its content as it is stored."""

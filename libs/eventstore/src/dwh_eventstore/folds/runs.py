@@ -55,11 +55,10 @@ def targets(event: Event) -> list[Target]:
     if event.event_type not in _RUN_EVENTS and event.event_type not in _APPROVAL_EVENTS:
         return []
     first = 1 if event.event_type in _RUN_EVENTS else event.attempt
-    return [
-        Target(model, run_id(event.environment, event.job_name, event.job_run_id, attempt), attempt)
-        for model in (indices.JOB_EVENTS, indices.job_read_model(event.job_name))
-        for attempt in range(first, event.attempt + 1)
-    ]
+    run = event.environment, event.job_name, event.job_run_id
+    named = [(run_id(*run, attempt), attempt) for attempt in range(first, event.attempt + 1)]
+    models = indices.JOB_EVENTS, indices.job_read_model(event.job_name)
+    return [Target(model, *each) for model in models for each in named]
 
 
 def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:

@@ -7,10 +7,12 @@ was stored before the swap. Everything is a compare-and-set, so that a rebuild t
 where its checkpoint stands, and repeating a part of it changes nothing.
 """
 
+import asyncio
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
@@ -36,6 +38,7 @@ from dwh_eventstore.replay.watermark import (
 )
 
 CHUNK_EVENTS = 2000
+_CHUNKS_UNDER_WAY = 2
 LAG_SECONDS = 1.0
 """A round of catching up that took less is followed by the swap."""
 
@@ -74,6 +77,48 @@ class _State:
             "began": positions_to_json(self.began),
             "done": self.done,
         }
+
+
+class _Chunks:
+    """Two chunks of events under way: one is folded while the engine writes the other.
+
+    Positions are saved in order, each when its chunk and all before it are written. Whoever leaves waits
+    until nothing is under way any more, and gets the failure of a chunk if there was one.
+    """
+
+    def __init__(
+        self,
+        fold: Callable[[Sequence[Event]], Awaitable[object]],
+        save: Callable[[dict[Key, Position]], Awaitable[None]],
+    ) -> None:
+        self._fold = fold
+        self._save = save
+        self._under_way: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        answers = await asyncio.gather(*self._under_way, return_exceptions=True)
+        for answer in answers:
+            if error is None and answer is not None:
+                raise answer
+
+    async def begin(self, events: Sequence[Event], read: dict[Key, Position]) -> None:
+        """Fold a chunk, when the one before the last is done."""
+        before = self._under_way[-1] if self._under_way else None
+        self._under_way.append(asyncio.create_task(self._chunk(events, read, before)))
+        if len(self._under_way) > _CHUNKS_UNDER_WAY:
+            await self._under_way[0]
+            del self._under_way[0]
+
+    async def _chunk(
+        self, events: Sequence[Event], read: dict[Key, Position], before: asyncio.Task[None] | None
+    ) -> None:
+        await self._fold(events)
+        if before is not None:
+            await before
+        await self._save(read)
 
 
 class Rebuild:
@@ -227,24 +272,24 @@ class Rebuild:
         folded = self._read_models(index)
         total, done, events = until.count(state.positions), 0, list[Event]()
         read = dict(state.positions)
-        async for batch in self._reader.read(state.positions, until):
-            events += batch.events()
-            read[batch.key] = batch.position
-            done += len(batch.found)
-            if len(events) >= CHUNK_EVENTS:
-                await self._fold(folded, events, state, read)
-                events.clear()
-                self._progress(step, done, total)
-        await self._fold(folded, events, state, until.positions)
-        self._progress(step, total, total)
 
-    async def _fold(
-        self, folded: ReadModels, events: Sequence[Event], state: _State, read: dict[Key, Position]
-    ) -> None:
-        self._lock.check()
-        await folded.refold(events, self._models)
-        state.positions = dict(read)
-        await self._save(state)
+        async def save(positions: dict[Key, Position]) -> None:
+            self._lock.check()
+            state.positions = positions
+            await self._save(state)
+
+        async with _Chunks(lambda chunk: folded.refold(chunk, self._models), save) as chunks:
+            async for batch in self._reader.read(state.positions, until):
+                events += batch.events()
+                read[batch.key] = batch.position
+                done += len(batch.found)
+                if len(events) >= CHUNK_EVENTS:
+                    self._lock.check()
+                    await chunks.begin(events, dict(read))
+                    events = []
+                    self._progress(step, done, total)
+            await chunks.begin(events, until.positions)
+        self._progress(step, total, total)
 
     def _read_models(self, index: str) -> ReadModels:
         jitter = random.Random(index).random  # noqa: S311 - spreads retries, protects nothing

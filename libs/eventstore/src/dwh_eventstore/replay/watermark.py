@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dwh_contracts import parse
 from dwh_contracts.canonical import JsonObject
-from dwh_contracts.parse import Event, event_from_body
+from dwh_contracts.parse import Event
 
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Backend, Found, Shard
@@ -74,7 +75,7 @@ class Batch:
 def stored_event(found: Found) -> Event:
     """The event that a document of the log holds."""
     body: Any = found.body["body"]
-    return event_from_body(body)
+    return parse.stored_event(body)
 
 
 def partitions(*families: indices.Family) -> tuple[str, ...]:

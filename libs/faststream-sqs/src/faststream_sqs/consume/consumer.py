@@ -21,7 +21,8 @@ from faststream_sqs.consume.settler import Settler
 from faststream_sqs.consume.workers import Backlog, Run, Workers
 from faststream_sqs.parking import parked_copy
 from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Fate, Heartbeat, Parking, Retry
-from faststream_sqs.transport.protocol import QueueInfo, RawMessage, Transport, TransportError
+from faststream_sqs.transport.protocol import QueueInfo, RawMessage, Transport, TransportError, explained
+from faststream_sqs.transport.remedies import NO_PARKING, STALE
 
 MAX_LANES = 8
 
@@ -316,7 +317,8 @@ class QueueConsumer:
 
     def _lock_lost(self, delivery: Delivery) -> None:
         delivery.state = DeliveryState.LOST
-        self._log(logging.WARNING, f"lost the lock of message {delivery.raw.message_id}", None)
+        message = f"message {delivery.raw.message_id} of {self._options.queue}"
+        self._log(logging.WARNING, f"lost the lock of {message} ({STALE})", None)
         self._finish(delivery)
         if self._options.heartbeat.cancel_on_loss:
             self.workers.cancel_handler_of(delivery)
@@ -326,17 +328,25 @@ class QueueConsumer:
             return
         target = await self._parking_url()
         if target is None:
-            self._log(logging.ERROR, f"no queue to park message {delivery.raw.message_id} in", None)
+            message = f"message {delivery.raw.message_id} of {self._options.queue}"
+            self._log(logging.ERROR, f"no queue to park {message} in ({NO_PARKING})", None)
         else:
             copy = parked_copy(delivery, reason=reason, now=self._clock.time(), fifo=target.endswith(".fifo"))
             try:
                 (result,) = await self._transport.send(target, [copy])
                 if result.ok:
+                    if (
+                        self._options.batch is not None
+                    ):  # FastStream logs what a handler raised, not its outcome
+                        why = reason or delivery.failure or "failed too often"
+                        text = f"parked message {delivery.raw.message_id} of {self._options.queue}: {why}"
+                        self._log(logging.WARNING, text, None)
                     await self.ack(delivery)
                     return
-                self._log(logging.ERROR, f"parking failed: {result.code} {result.detail}", None)
+                failure = explained(result.code, result.detail)
             except TransportError as error:
-                self._log(logging.ERROR, "parking failed", error)
+                failure = str(error)
+            self._log(logging.ERROR, f"parking a message of {self._options.queue} failed: {failure}", None)
         await self._later(delivery, self._options.retry.delay(delivery.attempts))
 
     async def _parking_url(self) -> str | None:
@@ -345,7 +355,7 @@ class QueueConsumer:
             try:
                 return (await self._transport.resolve(parking.queue)).url
             except TransportError as error:
-                self._log(logging.ERROR, f"cannot find the parking queue {parking.queue}", error)
+                self._log(logging.ERROR, f"cannot find the parking queue: {error.about(parking.queue)}", None)
                 return None
         return self._queue.dead_letter_url if self._queue else None
 
@@ -390,12 +400,10 @@ class QueueConsumer:
 
     def _poll_failed(self, error: Exception, times: int) -> None:
         if times & (times - 1) == 0:  # 1, 2, 4, 8 …: an outage is no flood
-            self._log(
-                logging.ERROR, f"receive from {self._options.queue} failed {times} times in a row", error
-            )
+            text = f"receive from {self._options.queue} failed {times} times in a row: {error}"
+            self._log(logging.ERROR, text, None if isinstance(error, TransportError) else error)
 
     def _settle_failed(self, code: str, detail: str) -> None:
         self.settle_failures += 1
-        self._log(
-            logging.WARNING, f"settling a message of {self._options.queue} failed: {code} {detail}", None
-        )
+        text = f"settling a message of {self._options.queue} failed: {explained(code, detail)}"
+        self._log(logging.WARNING, text, None)

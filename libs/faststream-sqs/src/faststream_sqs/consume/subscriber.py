@@ -79,6 +79,7 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         self._queue = config.queue
         self.options = config.options
         self.subscriptions = config.subscriptions
+        self._large = config.large
         self._consumer: QueueConsumer | None = None
         self._starting = asyncio.Lock()
 
@@ -103,6 +104,8 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
                 return
             await super().start()
             if self.calls:
+                if payloads := self._outer_config.payloads_of(self._large):
+                    await payloads.objects.open()
                 self._consumer = self._make_consumer()
                 self._consumer.start()
             self._post_start()
@@ -173,7 +176,8 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         )
 
     async def _restore(self, message: SQSMessage) -> None:
-        await self._outer_config.restore(message)
+        if payloads := self._outer_config.payloads_of(self._large):
+            await payloads.restore(message)
 
     async def _run(self, group: Sequence[Delivery]) -> None:
         if self.ack_policy is AckPolicy.ACK_FIRST:

@@ -35,7 +35,7 @@ class Coalescer:
         self, target: Queue | Topic, message: OutgoingMessage, *, limit: int, max_wait: float
     ) -> EntryResult:
         """Send a message with others; raises what the whole call raised."""
-        size = check(message, limit)
+        size = check(message, limit, target.short_name)
         group = self._groups.get(target)
         if group is not None and group.size + size > limit:
             self._launch(target)

@@ -29,6 +29,7 @@ from faststream_sqs.transport.protocol import (
     OutgoingMessage,
     Transport,
     TransportError,
+    explained,
 )
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ FIRST_BACK_OFF_SECONDS = 0.1
 class PublishError(Exception):
     """Some messages were not taken; `failed` pairs their index with the reason."""
 
-    def __init__(self, failed: Sequence[tuple[int, EntryResult]]) -> None:
+    def __init__(self, failed: Sequence[tuple[int, EntryResult]], target: str = "") -> None:
         self.failed = tuple(failed)
-        reasons = ", ".join(f"#{i} {result.code} {result.detail}".rstrip() for i, result in failed)
-        super().__init__(f"{len(failed)} messages were not taken: {reasons}")
+        reasons = ", ".join(f"#{i} {explained(result.code, result.detail)}" for i, result in failed)
+        where = f"{target}: " if target else ""
+        super().__init__(f"{where}{len(failed)} messages were not taken: {reasons}")
 
 
 class SQSProducer(ProducerProto[SQSPublishCommand]):
@@ -94,7 +96,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             target, message, limit=target.max_bytes, max_wait=cmd.coalesce.max_wait
         )
         if not result.ok:
-            raise PublishError([(0, result)])
+            raise PublishError([(0, result)], target.short_name)
         return result.message_id
 
     async def flush(self) -> None:
@@ -106,11 +108,11 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
         target = _target_of(cmd)
         messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
         ids: list[str] = []
-        for group in list(batches(messages, target.max_bytes)):
+        for group in list(batches(messages, target.max_bytes, target.short_name)):
             results = await self._deliver(target, group)
             failed = [(len(ids) + i, result) for i, result in enumerate(results) if not result.ok]
             if failed:
-                raise PublishError(failed)
+                raise PublishError(failed, target.short_name)
             ids += [result.message_id for result in results]
         return ids
 
@@ -154,6 +156,7 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             try:
                 answers = await self._call(target, [messages[i] for i in pending])
             except TransportError as error:
+                error.about(target.short_name)
                 if not error.retryable or attempt == SEND_ATTEMPTS - 1:
                     raise
                 continue

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from faststream_sqs.schemas import MAX_BATCH
 from faststream_sqs.transport.protocol import OutgoingMessage
+from faststream_sqs.transport.remedies import TOO_LARGE
 
 MAX_ATTRIBUTES = 10
 
@@ -21,27 +22,32 @@ def size_of(message: OutgoingMessage) -> int:
     return size
 
 
-def check(message: OutgoingMessage, limit: int) -> int:
+def check(message: OutgoingMessage, limit: int, target: str = "") -> int:
     """Raise `InvalidMessageError` for what the service would refuse; returns the size."""
+    where = f"{target}: " if target else ""
     if not message.body:
-        raise InvalidMessageError("an empty body cannot be sent")
+        raise InvalidMessageError(f"{where}an empty body cannot be sent")
     if len(message.attributes) > MAX_ATTRIBUTES:
         raise InvalidMessageError(
-            f"{len(message.attributes)} attributes, at most {MAX_ATTRIBUTES} are possible "
+            f"{where}{len(message.attributes)} attributes, at most {MAX_ATTRIBUTES} are possible "
             "(one of them carries the headers); put the rest into the body"
         )
     size = size_of(message)
     if size > limit:
-        raise InvalidMessageError(f"{size} bytes with attributes, at most {limit} are possible")
+        raise InvalidMessageError(
+            f"{where}{size} bytes with attributes, at most {limit} are possible ({TOO_LARGE})"
+        )
     return size
 
 
-def batches(messages: Sequence[OutgoingMessage], limit: int) -> Iterator[list[OutgoingMessage]]:
-    """Groups of at most ten messages and `limit` bytes, in order."""
+def batches(
+    messages: Sequence[OutgoingMessage], limit: int, target: str = ""
+) -> Iterator[list[OutgoingMessage]]:
+    """Groups of at most ten messages and `limit` bytes, in order; an error names the target."""
     group: list[OutgoingMessage] = []
     group_size = 0
     for message in messages:
-        size = check(message, limit)
+        size = check(message, limit, target)
         if group and (len(group) == MAX_BATCH or group_size + size > limit):
             yield group
             group, group_size = [], 0

@@ -91,7 +91,8 @@ class FakeProducer(SQSProducer):
         """Deliver to every subscriber of the target; handler errors reach the caller."""
         messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
         for message in messages:
-            check(message, (cmd.target or Queue("")).max_bytes)
+            target = cmd.target or Queue("")
+            check(message, target.max_bytes, target.short_name)
         ids = [a_delivery().raw.message_id for _ in messages]
         for subscriber in list(_subscribers(self._brokers)):
             if cmd.target is not None and _receives(subscriber, cmd.target):

@@ -48,6 +48,27 @@ class ManualClock:
         await settled()
 
 
+class JumpingClock(ManualClock):
+    """Goes on by itself: once nobody has anything to do, to the moment when the next sleeper wakes."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
+        self._jumps: set[asyncio.Task[None]] = set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds` of this clock, which take no time."""
+        jump = asyncio.get_running_loop().create_task(self._jump())
+        self._jumps.add(jump)
+        jump.add_done_callback(self._jumps.discard)
+        await super().sleep(seconds)
+
+    async def _jump(self) -> None:
+        await settled()
+        awake = [at for at, _, future in self._sleepers if not future.done()]
+        if awake:
+            await self.advance(max(0.0, min(awake) - self._now))
+
+
 async def settled(turns: int = 20) -> None:
     """Let everything run that can run without time going on."""
     for _ in range(turns):

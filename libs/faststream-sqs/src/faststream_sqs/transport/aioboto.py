@@ -7,16 +7,17 @@ variables, nor looks again where there were none.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiobotocore
 import botocore
 from aiobotocore.config import AioConfig
-from aiobotocore.session import AioSession, get_session
+from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from faststream_sqs.transport.clients import Clients, SessionFactory
 from faststream_sqs.transport.credentials import CREDENTIAL_CODES, RENEWAL_SECONDS
 from faststream_sqs.transport.protocol import (
     Attribute,
@@ -26,8 +27,6 @@ from faststream_sqs.transport.protocol import (
     RawMessage,
     TransportError,
 )
-
-SessionFactory = Callable[[], AioSession]
 
 CONNECT_TIMEOUT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 10  # a poll that answers later than this is given up
@@ -45,9 +44,7 @@ class AiobotocoreTransport:
         endpoint_url: str | None = None,
         session_factory: SessionFactory = get_session,
     ) -> None:
-        self._region = region
-        self._endpoint_url = endpoint_url
-        self._session_factory = session_factory
+        self._clients = Clients(region, endpoint_url, session_factory)
         self._stack: AsyncExitStack | None = None
         self._poll: Any = None
         self._control: Any = None
@@ -62,22 +59,17 @@ class AiobotocoreTransport:
         """Create the clients; opens no connection yet, so an absent SQS does not fail here."""
         if self._stack is None:
             self._sizes = (polls, wait_seconds)
-            await self._open()
+            async with _translated():
+                await self._open()
 
     async def _open(self) -> None:
         polls, wait_seconds = self._sizes
-        session = self._session_factory()
-        async with AsyncExitStack() as stack:
-            poll = await self._client(
-                stack, session, "sqs", pool=polls + 2, read_timeout=wait_seconds + ANSWER_MARGIN_SECONDS
-            )
-            control_pool = 2 * polls + 10
-            control = await self._client(
-                stack, session, "sqs", pool=control_pool, read_timeout=CONTROL_TIMEOUT_SECONDS
-            )
-            topics = await self._client(stack, session, "sns", pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS)
-            self._poll, self._control, self._topics = poll, control, topics
-            self._stack = stack.pop_all()
+        clients, self._stack = await self._clients.open(
+            ("sqs", _config(pool=polls + 2, read_timeout=wait_seconds + ANSWER_MARGIN_SECONDS)),
+            ("sqs", _config(pool=2 * polls + 10, read_timeout=CONTROL_TIMEOUT_SECONDS)),
+            ("sns", _config(pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS)),
+        )
+        self._poll, self._control, self._topics = clients
 
     async def close(self) -> None:
         """Close the clients and their pools."""
@@ -113,32 +105,6 @@ class AiobotocoreTransport:
             while self._retired[0][0] < now - longest:
                 _, unused = self._retired.pop(0)
                 await unused.aclose()
-
-    async def _client(
-        self,
-        stack: AsyncExitStack,
-        session: AioSession,
-        service: str,
-        *,
-        pool: int,
-        read_timeout: float,
-    ) -> Any:
-        config = AioConfig(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=read_timeout,
-            max_pool_connections=pool,
-            retries={"total_max_attempts": 1, "mode": "standard"},  # ours know locks and entries
-            parameter_validation=False,
-            user_agent=USER_AGENT,  # botocore's own is put together anew for each call: a tenth of its time
-            request_checksum_calculation="when_required",
-            disable_request_compression=True,
-            account_id_endpoint_mode="disabled",
-        )
-        return await stack.enter_async_context(
-            session.create_client(
-                service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
-            )
-        )
 
     async def resolve(self, queue: str) -> QueueInfo:
         """Find the queue's URL and, where its attributes may be read, its dead-letter queue."""
@@ -239,6 +205,20 @@ class AiobotocoreTransport:
         if client is None:
             raise TransportError("NotOpen", "the transport is closed; connect the broker first")
         return client
+
+
+def _config(*, pool: int, read_timeout: float) -> AioConfig:
+    return AioConfig(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout,
+        max_pool_connections=pool,
+        retries={"total_max_attempts": 1, "mode": "standard"},  # ours know locks and entries
+        parameter_validation=False,
+        user_agent=USER_AGENT,  # botocore's own is put together anew for each call: a tenth of its time
+        request_checksum_calculation="when_required",
+        disable_request_compression=True,
+        account_id_endpoint_mode="disabled",
+    )
 
 
 @asynccontextmanager

@@ -6,20 +6,40 @@ A call that failed as a whole raises `TransportError`; whether its entries took 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
+
+from faststream_sqs.transport.remedies import remedy_of
 
 
 class TransportError(Exception):
     """A call did not come back with an answer, or with a refusal of the whole call.
 
-    `retryable` means that the same call may succeed later.
+    `retryable` means that the same call may succeed later. The text names `target`, the queue or topic as
+    its user names it, where that is known, and what to do, where somebody can do something.
     """
 
     def __init__(self, code: str, detail: str, *, retryable: bool = True) -> None:
+        super().__init__(code, detail)
         self.code = code
         self.detail = detail
         self.retryable = retryable
-        super().__init__(f"{code}: {detail}")
+        self.target = ""
+
+    def about(self, target: str) -> Self:
+        """Itself, naming this queue or topic; the first name stays."""
+        self.target = self.target or target
+        return self
+
+    def __str__(self) -> str:
+        return explained(self.code, self.detail, self.target)
+
+
+def explained(code: str, detail: str, target: str = "") -> str:
+    """An error in one line: where, what, and the remedy if there is one."""
+    text = f"{target}: {code}: {detail}" if target else f"{code}: {detail}"
+    remedy = remedy_of(code, detail)
+    text = text.rstrip(": ")
+    return f"{text} ({remedy})" if remedy else text
 
 
 @dataclass(frozen=True, slots=True)

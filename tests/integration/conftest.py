@@ -5,5 +5,7 @@ from dwh_local.testing import (  # noqa: F401 - fixtures
     environment,
     gateway,
     names,
+    node_of_each_line,
+    nodes,
     opensearch_node,
 )

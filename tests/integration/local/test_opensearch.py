@@ -4,7 +4,8 @@ import httpx
 import pytest
 from dwh_local import opensearch
 from dwh_local.errors import LocalError
-from dwh_local.jars import committed_sums, verified
+from dwh_local.ivy import verified
+from dwh_local.jars import LINES, line_for
 
 
 def test_the_node_answers_under_its_own_cluster_name(opensearch_node: opensearch.Node, tmp_path) -> None:
@@ -14,8 +15,7 @@ def test_the_node_answers_under_its_own_cluster_name(opensearch_node: opensearch
 
 def test_a_changed_jar_is_refused() -> None:
     installation = opensearch.install()
-    directory, line = installation.jars[0].parent, opensearch.line_for(installation.java)
-    sums = committed_sums(line)
+    directory, sums = installation.jars[0].parent, LINES[line_for(installation.java)].jars.sums
     assert len(verified(directory, sums)) == len(sums)
     with pytest.raises(LocalError, match="differs from its committed SHA-256 sum"):
         verified(directory, {**sums, min(sums): "0" * 64})

@@ -12,7 +12,7 @@ from dwh_local.java import OLDEST, Java
 from dwh_local.paths import Checkout
 
 NEW_JAVA = 21  # from here on the 3.x line runs; below it the 2.19 line
-_NEEDS_MORE_JAVA = "analysis-common"
+_NEEDS_MORE_JAVA = "org.opensearch.plugin_analysis-common"
 """The part of a node that a Java of few modules cannot load; no index of ours uses its analyzers."""
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "gateway",
     "names",
     "node_of_each_line",
+    "node_of_each_line_at_length",
     "nodes",
     "opensearch_node",
     "service_port",
@@ -96,8 +97,20 @@ def opensearch_node(nodes: Nodes) -> opensearch.Node:
 
 @pytest.fixture(scope="session", params=SUPPORTED)
 def node_of_each_line(request: pytest.FixtureRequest, nodes: Nodes) -> opensearch.Node:
-    """A real node of each line that the store supports, for the tests of what it promises."""
-    line: str = request.param
+    """A real node of each line that the store supports, for the tests of what it rests on."""
+    return _of_line(request.param, nodes)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[SUPPORTED[0], *(pytest.param(line, marks=pytest.mark.prove) for line in SUPPORTED[1:])],
+)
+def node_of_each_line_at_length(request: pytest.FixtureRequest, nodes: Nodes) -> opensearch.Node:
+    """The same for tests that take long: all but the oldest line under `make prove`."""
+    return _of_line(request.param, nodes)
+
+
+def _of_line(line: str, nodes: Nodes) -> opensearch.Node:
     try:
         usual = line_for(find_java())
         return nodes(None if line == usual else line)

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from dwh_eventstore.access import is_denial
 from dwh_eventstore.backend import Create, Fate, Write, Written
 
 MOST_WRITES = 500
@@ -65,7 +66,20 @@ def written(item: Any) -> Written:
     )
 
 
+def denied_by(items: Sequence[Any]) -> str | None:
+    """Why the engine does not let us write one of the items, whatever is in it; None if it does.
+
+    With security, a bulk that holds indices of different rights is answered item by item.
+    """
+    for item in items:
+        fate = written(item)
+        [result] = item.values()
+        if is_denial(result["status"], fate.detail):
+            return fate.detail
+    return None
+
+
 def _fate(status: int, detail: str) -> Fate:
     if status == _FORBIDDEN:
-        return Fate.BLOCKED if _WRITE_BLOCK in detail else Fate.REFUSED
+        return Fate.BLOCKED if _WRITE_BLOCK in detail else Fate.BUSY
     return _FATES.get(status, Fate.BUSY)

@@ -7,7 +7,7 @@ CHART := .venvs/chart/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy benchmarks tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release bench bench-store check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster prove image release bench bench-store check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -34,7 +34,8 @@ prepare: ## Fetch once what the tests start: the jars of the OpenSearch node
 test-unit: ## Units, contracts and architecture, with the coverage bounds
 	$(PYTEST) tests/unit tests/contracts tests/architecture libs/faststream-sqs/tests/unit -n 2 --cov --cov-config=tests/coverage.toml --cov-report=term
 
-test-integration: prepare ## Against a real OpenSearch node and the AWS stand-in
+test-integration: prepare ## Against a real OpenSearch node and the AWS stand-ins
+	-@$(PYTHON) scripts/setup.py fauxqs
 	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile --timeout 240
 
 test-jobs: ## Spark jobs, in their own environment
@@ -62,6 +63,13 @@ test-image: setup prepare ## The image: builds it, then starts its services (roo
 
 test-cluster: setup prepare ## The chart on a real one-node Kubernetes (root on Debian, Go; says so elsewhere)
 	$(PYTEST) tests/cluster --timeout 900 -rs
+
+prove: setup prepare ## The long proofs at full length: kills, soaks, histories (hours)
+	$(PYTEST) -m prove tests/integration libs/faststream-sqs/tests/integration
+
+.PHONY: test-faststream
+test-faststream: setup ## The broker's unit tests on the oldest and the newest FastStream it works with
+	@$(BIN)/python scripts/faststream_versions.py
 
 image: setup ## Build the image localhost/dwh:<version> without a Docker daemon (root on Debian)
 	@$(BIN)/python scripts/image.py

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +116,7 @@ def build(name: str, env: dict[str, str]) -> None:
     """The image itself, from the Containerfile."""
     revision = run("git", "-C", str(ROOT), "rev-parse", "HEAD", check=False).stdout.strip() or "unknown"
     with tempfile.TemporaryDirectory() as folder:
-        arguments = {"BASE_IMAGE": BASE, "VERSION": version(), "REVISION": revision}
+        arguments = {"BASE_IMAGE": BASE, "VERSION": version(), "REVISION": revision, "CREATED": created()}
         command = [
             "buildah",
             "bud",
@@ -156,6 +157,16 @@ def archive(name: str, file: Path, env: dict[str, str]) -> None:
     """Write the image as an OCI archive, as `ctr images import` reads it."""
     file.unlink(missing_ok=True)
     run("buildah", "push", "--quiet", name, f"oci-archive:{file}:{name}", env=env)
+
+
+def created() -> str:
+    """What the image says about when it was made: SOURCE_DATE_EPOCH, or the last commit's time, never now.
+
+    So an image made twice of one commit says the same; without either it says 1970.
+    """
+    last = run("git", "-C", str(ROOT), "log", "-1", "--format=%ct", check=False).stdout.strip()
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or last or 0)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def version() -> str:

@@ -54,8 +54,8 @@ ENVIRONMENTS = (
 )
 
 
-def missing_parts() -> list[str]:
-    """What this machine lacks, each with the way to install it."""
+def missing_parts(*, java: bool) -> list[str]:
+    """What this machine lacks, each with the way to install it; Java only where it is needed."""
     problems = []
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
@@ -69,7 +69,7 @@ def missing_parts() -> list[str]:
             __import__(module)
         except ImportError:
             problems.append(f"Python's module {module} is missing (Debian: apt-get install python3-venv)")
-    problems += _missing_java()
+    problems += _missing_java() if java else []
     if shutil.which("git") is None:
         problems.append("git is missing (Debian: apt-get install git)")
     return problems
@@ -157,7 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="*", choices=[*names, []], help=f"default: {', '.join(usual)}")
     wanted = parser.parse_args().name or usual
-    if problems := missing_parts():
+    if problems := missing_parts(java="jobs" in wanted):
         for problem in problems:
             print(f"setup: {problem}", file=sys.stderr)
         return 2

@@ -1,12 +1,14 @@
 """One version stands everywhere, and an archive does not depend on when it was made."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,26 @@ def test_an_archive_made_twice_is_the_same_and_holds_what_a_job_imports(root, tm
     jobs = zipfile.ZipFile(tmp_path / "first" / "dwh_jobs-1.zip").namelist()
     assert {"dwh_jobs/generic_entry.py", "dwh_contracts/ids.py"} <= set(jobs)
     assert "event_dispatcher.py" in zipfile.ZipFile(tmp_path / "first" / "dwh_dags-1.zip").namelist()
+
+
+def created(root, **variables):
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import image; print(image.created())"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(root / "scripts")],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answer.stdout.strip()
+
+
+def test_an_image_is_dated_by_its_commit_or_by_whoever_builds_it_and_not_by_the_clock(root):
+    assert created(root, SOURCE_DATE_EPOCH="86400") == "1970-01-02T00:00:00Z"
+    seconds = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert created(root) == datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_the_image_locks_everything_its_packages_need(root):

@@ -22,6 +22,7 @@ from dwh_local.programs import AIRFLOW
 from dwh_local.progress import Progress
 from dwh_local.supervise import Supervisor
 from trace_shape import DEMO_TRACES, shape
+from waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 KEDA = {"consumers": {"alerts": {"scaling": {"max": 3, "queueLength": 20, "stabilizationSeconds": 30}}}}
@@ -44,7 +45,7 @@ def test_install_bootstraps_once_and_four_deployments_are_ready_in_a_restricted_
 def test_the_demo_goes_through_the_pods_and_its_traces_are_those_of_processes(cluster, release, system, dwh):
     forward = ["port-forward", "-n", release.namespace, "svc/dwh-approvals", f"{system.ports.approvals}:80"]
     with subprocess.Popen(["kubectl", *forward], env=cluster.env, stdout=subprocess.DEVNULL) as forwarding:
-        kube.until(lambda: is_busy(system.ports.approvals), "the forwarded console")
+        until(lambda: is_busy(system.ports.approvals), "the forwarded console")
         with Observer(system) as observer:
             observer.subscribe()
             story = Story(system, Steps(Progress(print), seconds=150), observer, 1)
@@ -77,11 +78,11 @@ def test_an_upgrade_and_a_rollback_under_load_lose_and_double_nothing(
     upgraded = release.uids()
     cluster.helm("rollback", kube.RELEASE, "-n", release.namespace, "--wait", "--timeout", "150s")
     load.end()
-    kube.until(load.settled, "every queue empty", seconds=240)
+    until(load.settled, "every queue empty", seconds=240)
     record_property("events", len(load.sent))
     assert not old & upgraded
     assert not upgraded & release.uids()
-    kube.until(lambda: len(endings.seen) >= 8, "eight pods ended", seconds=60)
+    until(lambda: len(endings.seen) >= 8, "eight pods ended", seconds=60)
     assert {code for code, _, _ in endings.seen.values()} == {0}, endings.seen
     assert all(seconds < grace for _, seconds, grace in endings.seen.values()), endings.seen
     assert load.lost_or_doubled() == []
@@ -89,20 +90,20 @@ def test_an_upgrade_and_a_rollback_under_load_lose_and_double_nothing(
 
 def test_pods_deleted_by_force_and_processes_killed_lose_and_double_nothing(cluster, release, load, system):
     load.begin(EVENTS_PER_SECOND)
-    kube.until(lambda: len(load.sent) > 100, "a hundred events sent")
+    until(lambda: len(load.sent) > 100, "a hundred events sent")
     for consumer in kube.CONSUMERS:
         [pod] = release.live_pods(consumer)
         name = pod["metadata"]["name"]
         cluster.kubectl("delete", "pod", name, "-n", release.namespace, "--grace-period=0", "--force")
-    kube.until(release.ready, "replacements ready", seconds=90)
+    until(release.ready, "replacements ready", seconds=90)
     for consumer in kube.CONSUMERS:
         [pod] = release.live_pods(consumer)
         container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
         os.kill(cluster.task_pid(container), signal.SIGKILL)
-    kube.until(lambda: len(restarted(release)) == len(kube.CONSUMERS), "containers started again", seconds=90)
-    kube.until(release.ready, "all ready again", seconds=90)
+    until(lambda: len(restarted(release)) == len(kube.CONSUMERS), "containers started again", seconds=90)
+    until(release.ready, "all ready again", seconds=90)
     load.end()
-    kube.until(load.settled, "every queue empty", seconds=240)
+    until(load.settled, "every queue empty", seconds=240)
     assert load.lost_or_doubled() == []
 
 
@@ -126,8 +127,8 @@ def test_values_of_each_environment_are_accepted_and_every_pod_is_scheduled(
         "--no-hooks", "--set", "autoscaling.engine=none", environment=environment, wait=False
     )
     assert "Warning" not in answer.stderr
-    kube.until(lambda: len(other.live_pods()) >= len(kube.CONSUMERS), "pods made")
-    kube.until(lambda: all(map(scheduled_or_full, other.live_pods())), "pods scheduled")
+    until(lambda: len(other.live_pods()) >= len(kube.CONSUMERS), "pods made")
+    until(lambda: all(map(scheduled_or_full, other.live_pods())), "pods scheduled")
     cluster.helm("uninstall", kube.RELEASE, "-n", other.namespace, "--no-hooks", "--wait")
     cluster.kubectl("delete", "namespace", other.namespace, "--wait=false")
 
@@ -163,17 +164,17 @@ def test_keda_scales_one_consumer_to_its_maximum_and_back_and_nothing_is_lost(
         return most
 
     cluster.kubectl("scale", "deployment/dwh-alerts", "-n", release.namespace, "--replicas=0")
-    kube.until(lambda: not release.pods("alerts"), "alerts stopped")
+    until(lambda: not release.pods("alerts"), "alerts stopped")
     load.send(2000)
     others = [name for name in kube.CONSUMERS if name != "alerts"]
-    kube.until(lambda: not any(map(load.waiting, others)), "the other three caught up", seconds=240)
+    until(lambda: not any(map(load.waiting, others)), "the other three caught up", seconds=240)
     assert load.waiting("alerts") == 2000
     overlay = tmp_path / "keda.yaml"
     overlay.write_text(yaml.safe_dump(KEDA | {"autoscaling": keda_settings(release.system)}))
     release.upgrade("-f", str(overlay))
-    kube.until(lambda: watch()["alerts"] == 3, "alerts at its maximum", seconds=180)
-    kube.until(lambda: watch() and load.settled(), "every queue empty", seconds=600)
-    kube.until(lambda: watch() and release.deployments()["alerts"][1] == 1, "alerts back at one", seconds=240)
+    until(lambda: watch()["alerts"] == 3, "alerts at its maximum", seconds=180)
+    until(lambda: watch() and load.settled(), "every queue empty", seconds=600)
+    until(lambda: watch() and release.deployments()["alerts"][1] == 1, "alerts back at one", seconds=240)
     assert {name: most[name] for name in others} == dict.fromkeys(others, 1)
     assert load.lost_or_doubled() == []
 
@@ -183,7 +184,7 @@ def test_uninstall_leaves_what_the_readme_says_people_s_secrets_and_the_pod_of_t
 ):
     cluster.helm("uninstall", kube.RELEASE, "-n", release.namespace, "--wait")
     secrets, of_the_test = {"dwh", "keda-aws"}, {"dwh-selftest"}
-    kube.until(lambda: left(cluster, release) - of_the_test == secrets, f"only {secrets | of_the_test} left")
+    until(lambda: left(cluster, release) - of_the_test == secrets, f"only {secrets | of_the_test} left")
 
 
 def keda_settings(system):

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -71,14 +70,6 @@ class Live:
             timeout=20,
         )
         return [hit["_source"] for hit in answer.raise_for_status().json()["hits"]["hits"]]
-
-    def until(self, look, seconds=60):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if found := look():
-                return found
-            time.sleep(0.2)  # noqa: TID251 - looks again at a live system
-        raise AssertionError(f"nothing within {seconds} s")
 
     def purge(self):
         lifecycle.down(self.system, purge=True)

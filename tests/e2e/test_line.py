@@ -20,6 +20,7 @@ from dwh_local.compare import differences
 from dwh_local.demo import runs
 from dwh_local.supervise import Supervisor
 from trace_shape import DEMO_TRACES, shape
+from waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SYSTEM_BYTES = 6 * 2**30
@@ -129,8 +130,8 @@ def test_every_bad_file_is_kept_with_its_reason_and_good_events_beside_it_are_ha
         found = {record["raw"]: record["reason"] for record in records if record["raw"] in wanted}
         return found if len(found) == len(wanted) else None
 
-    assert live.until(kept) == wanted
-    assert live.until(lambda: live.search("job-events", job_run_id="beside-bad-ones"))
+    assert until(kept) == wanted
+    assert until(lambda: live.search("job-events", job_run_id="beside-bad-ones"))
     states = Supervisor(system.place).states()
     assert {states[name]["statename"] for name in ("indexer", "alerts", "orchestrator", "approvals")} == {
         "RUNNING"
@@ -153,7 +154,7 @@ def test_an_event_is_searchable_within_one_and_a_half_seconds(
         path.write_text(json.dumps(body))
         assert live.dwh("emit", str(path)).returncode == 0
         began = time.monotonic()
-        live.until(lambda run_id=run_id: live.search("job-events", job_run_id=run_id))
+        until(lambda run_id=run_id: live.search("job-events", job_run_id=run_id))
         took.append(time.monotonic() - began)
     record_testsuite_property("emit_to_searchable_seconds", round(min(took), 2))
     assert min(took) < 1.5
@@ -171,10 +172,10 @@ def test_one_row_repaired_by_hand_changes_counts_check_and_downstream_set(live, 
 
     repaired = dataclasses.replace(green, colour="REPAIRED")
     runs.run_job(system, repaired)
-    after = live.until(lambda: one("job-events", job_run_id=repaired.run_id, status="SUCCESS"))
-    trigger = live.until(lambda: one("job-triggers", job_run_id=repaired.run_id, outcome="sent"))
+    after = until(lambda: one("job-events", job_run_id=repaired.run_id, status="SUCCESS"))
+    trigger = until(lambda: one("job-triggers", job_run_id=repaired.run_id, outcome="sent"))
     downstream = f"trig__{runs.JOB}__{trigger['id']}"
-    live.until(lambda: one("job-events", job_run_id=downstream, status="SUCCESS"), seconds=150)
+    until(lambda: one("job-events", job_run_id=downstream, status="SUCCESS"), seconds=150)
 
     def counts(run):
         return [run["metrics"][name] for name in ("records_read", "records_written", "records_dropped")]

@@ -76,6 +76,8 @@ def test_entry_signal_and_labels(image):
     assert labels["org.opencontainers.image.title"] == "dwh"
     assert re.fullmatch(r"\d+\.\d+\.\d+", labels["org.opencontainers.image.version"])
     assert re.fullmatch(r"[0-9a-f]{40}", labels["org.opencontainers.image.revision"])
+    if not containers.GIVEN:
+        assert labels["org.opencontainers.image.created"] == containers.image.created()
 
 
 def test_the_list_of_parts_lies_where_the_label_says_and_names_every_distribution(image, rootfs):

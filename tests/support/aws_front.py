@@ -4,20 +4,18 @@ The same server also gives credentials as a container's endpoint does, so that a
 """
 
 import http.client
-import json
 import os
-import sys
 import threading
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from loopback import Answer, Request, serving
 
 REGION = "eu-central-1"
 CREDENTIALS_PATH = "/credentials"
@@ -36,15 +34,11 @@ EMPTY_ANSWERS = {
 }
 
 
-@dataclass
-class Seen:
-    """One request as it came over the wire, and what is wrong with its signature."""
+@dataclass(frozen=True)
+class Seen(Request):
+    """A request, and what is wrong with its signature."""
 
-    method: str
-    target: str
-    headers: dict
-    body: bytes
-    fault: str | None
+    fault: str | None = None
 
     @property
     def access_key(self):
@@ -55,8 +49,8 @@ class Seen:
 class Front:
     """Keys that are taken; what the next credentials are; everything that was asked."""
 
-    url: str
     upstream: str | None = None
+    url: str = ""
     keys: dict = field(default_factory=dict)
     given: dict | None = None
     refusals: list = field(default_factory=list)
@@ -123,36 +117,33 @@ def _signature(seen, credentials, names, when):
     return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
 
-def _as_json(status, document):
-    return status, json.dumps(document).encode(), "application/json"
-
-
 def _credentials(front):
     front.asked_for_credentials += 1
     front.asked.set()
     front.hold.wait(30)
-    return _as_json(200, front.given) if front.given else _as_json(404, {"message": "none"})
+    return Answer.of(front.given) if front.given else Answer.of({"message": "none"}, 404)
 
 
 def _assume_role(front, body):
     if not front.given or b"WebIdentityToken=of-the-service-account" not in body:
         error = "<Error><Code>AccessDenied</Code><Message>Not you</Message></Error>"
-        return 403, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml"
+        return Answer(403, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml")
     told = "".join(f"<{tag}>{front.given[name]}</{tag}>" for name, tag in STS_NAMES.items())
     told = f"<{STS_ACTION}Result><Credentials>{told}</Credentials></{STS_ACTION}Result>"
-    return 200, f"<{STS_ACTION}Response>{told}</{STS_ACTION}Response>".encode(), "text/xml"
+    return Answer(200, f"<{STS_ACTION}Response>{told}</{STS_ACTION}Response>".encode(), "text/xml")
 
 
 def _domain(front, seen):
     front.seen.append(seen)
     if front.refusals:
-        return _as_json(403, {"message": front.refusals.pop(0)})
+        return Answer.of({"message": front.refusals.pop(0)}, 403)
     if seen.fault:
-        return _as_json(403, {"message": f"The request signature we calculated does not match: {seen.fault}"})
+        text = f"The request signature we calculated does not match: {seen.fault}"
+        return Answer.of({"message": text}, 403)
     if front.upstream:
         return _forward(front.upstream, seen)
     path = urlsplit(seen.target).path
-    return _as_json(200, next((EMPTY_ANSWERS[end] for end in EMPTY_ANSWERS if path.endswith(end)), {}))
+    return Answer.of(next((EMPTY_ANSWERS[end] for end in EMPTY_ANSWERS if path.endswith(end)), {}))
 
 
 def _forward(upstream, seen):
@@ -161,63 +152,27 @@ def _forward(upstream, seen):
             seen.method, seen.target, seen.body, {"content-type": seen.headers["content-type"]}
         )
         answer = connection.getresponse()
-        return answer.status, answer.read(), answer.headers["content-type"]
-
-
-def _handler(front):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do(self):
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if self.path == CREDENTIALS_PATH:
-                self.answer(*_credentials(front))
-            elif self.path.startswith(STS_PATH):
-                self.answer(*_assume_role(front, body))
-            else:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                seen = Seen(self.command, self.path, headers, body, None)
-                seen.fault = fault_of(seen, front.keys)
-                self.answer(*_domain(front, seen))
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do  # noqa: N815 - names of the base class
-
-        def answer(self, status, body, content_type):
-            self.send_response(status)
-            self.send_header("content-type", content_type)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):  # whoever asked may go away
-            super().handle_error(request, client_address)
+        return Answer(answer.status, answer.read(), answer.headers["content-type"])
 
 
 @contextmanager
 def aws_front(upstream=None):
     """A front on a free port, before `upstream` or before nothing."""
-    server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    front = Front(f"http://127.0.0.1:{server.server_port}", upstream)
-    server.RequestHandlerClass = _handler(front)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield front
-    finally:
-        front.hold.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    front = Front(upstream)
+
+    def answer(request):
+        if request.target == CREDENTIALS_PATH:
+            return _credentials(front)
+        if request.target.startswith(STS_PATH):
+            return _assume_role(front, request.body)
+        seen = Seen(request.method, request.target, request.headers, request.body)
+        return _domain(front, replace(seen, fault=fault_of(seen, front.keys)))
+
+    with serving(answer) as front.url:
+        try:
+            yield front
+        finally:
+            front.hold.set()
 
 
 def aws_variables(monkeypatch, tmp_path, front=None, **variables):

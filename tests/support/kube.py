@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -221,16 +220,6 @@ class Endings:
                 told, grace = self._told[name]
                 seconds = (_time(ended["finishedAt"]) - told).total_seconds()
                 self.seen[name] = (ended["exitCode"], seconds, grace)
-
-
-def until(look, what, seconds=60):
-    """Wait until `look` gives something true, and return it."""
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        pause.wait(0.3)
-    raise AssertionError(f"{what}: not within {seconds} s")
 
 
 def run(command, env, *, check=True, text=None):

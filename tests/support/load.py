@@ -14,7 +14,8 @@ from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from dwh_local.aws import client
 from dwh_local.topology import ensure_queue, subscribe
-from kube import CONSUMERS, until
+from kube import CONSUMERS
+from waiting import until
 
 FAILED_EVERY = 50
 LOCAL, TRIGGERS = "local", "mwaa-triggers"

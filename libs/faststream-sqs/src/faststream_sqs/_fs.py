@@ -15,6 +15,7 @@ from faststream._internal.configs import (
     SubscriberUsecaseConfig,
 )
 from faststream._internal.constants import EMPTY
+from faststream._internal.context import Context as ContextField
 from faststream._internal.context.repository import ContextRepo
 from faststream._internal.di import FastDependsConfig
 from faststream._internal.endpoint.publisher import (
@@ -49,6 +50,7 @@ __all__ = (
     "BrokerUsecase",
     "CallsCollection",
     "CodecProto",
+    "ContextField",
     "ContextRepo",
     "CustomCallable",
     "DefaultCodec",

@@ -1,12 +1,12 @@
 """The messages that handlers see."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+import orjson
 from faststream.message import StreamMessage
 
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
@@ -239,7 +239,7 @@ def body_size(message: StreamMessage[Any]) -> int:
 def unpack_headers(text: str) -> Mapping[str, str]:
     """The headers packed into one attribute; something else than a JSON object holds none."""
     try:
-        value = json.loads(text)
+        value = orjson.loads(text)
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}

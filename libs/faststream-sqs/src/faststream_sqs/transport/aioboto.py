@@ -1,11 +1,12 @@
 """SQS and SNS through aiobotocore.
 
-Two SQS clients: with one shared pool a delete would wait behind long polls. A call that is refused for its
-credentials lets the next one begin with new clients, because botocore never reads again those of files and
-variables, nor looks again where there were none.
+Polls have a pool of their own: in a shared one a delete would wait behind them. A call that is refused for
+its credentials lets the next one begin with a new session, because botocore never reads again those of files
+and variables, nor looks again where there were none.
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,11 +15,12 @@ from typing import Any
 import aiobotocore
 import botocore
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from faststream_sqs.transport.clients import Clients, SessionFactory
 from faststream_sqs.transport.credentials import CREDENTIAL_CODES, RENEWAL_SECONDS
+from faststream_sqs.transport.direct import DirectCalls, open_direct
 from faststream_sqs.transport.protocol import (
     Attribute,
     EntryResult,
@@ -36,7 +38,7 @@ USER_AGENT = f"faststream-sqs aiobotocore/{aiobotocore.__version__} Botocore/{bo
 
 
 class AiobotocoreTransport:
-    """The transport of production: one session, two SQS clients, one SNS client."""
+    """The transport of production: one session, its clients, and the direct calls of a consumer."""
 
     def __init__(
         self,
@@ -46,7 +48,8 @@ class AiobotocoreTransport:
     ) -> None:
         self._clients = Clients(region, endpoint_url, session_factory)
         self._stack: AsyncExitStack | None = None
-        self._poll: Any = None
+        self._poll: DirectCalls | None = None
+        self._settle: DirectCalls | None = None
         self._control: Any = None
         self._topics: Any = None
         self._sizes = (1, 0.0)
@@ -64,17 +67,25 @@ class AiobotocoreTransport:
 
     async def _open(self) -> None:
         polls, wait_seconds = self._sizes
-        clients, self._stack = await self._clients.open(
-            ("sqs", _config(pool=polls + 2, read_timeout=wait_seconds + ANSWER_MARGIN_SECONDS)),
-            ("sqs", _config(pool=2 * polls + 10, read_timeout=CONTROL_TIMEOUT_SECONDS)),
+        session, pool = self._clients.session_factory(), 2 * polls + 10
+        (control, topics), stack = await self._clients.open(
+            ("sqs", _config(pool=pool, read_timeout=CONTROL_TIMEOUT_SECONDS)),
             ("sns", _config(pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS)),
+            session=session,
         )
-        self._poll, self._control, self._topics = clients
+        answer_within = wait_seconds + ANSWER_MARGIN_SECONDS
+        try:
+            self._poll = await _direct(stack, session, control, pool=polls + 2, seconds=answer_within)
+            self._settle = await _direct(stack, session, control, pool=pool, seconds=CONTROL_TIMEOUT_SECONDS)
+        except BaseException:
+            await stack.aclose()
+            raise
+        self._control, self._topics, self._stack = control, topics, stack
 
     async def close(self) -> None:
         """Close the clients and their pools."""
         stack, self._stack = self._stack, None
-        self._poll = self._control = self._topics = None
+        self._poll = self._settle = self._control = self._topics = None
         retired, self._retired = self._retired, []
         for old in (*(stack for _, stack in retired), *((stack,) if stack is not None else ())):
             await old.aclose()
@@ -145,13 +156,16 @@ class AiobotocoreTransport:
     ) -> list[RawMessage]:
         """One long poll, without retries: the poller has its own back-off."""
         async with self._calling():
-            answer = await self._opened(self._poll).receive_message(
-                QueueUrl=queue_url,
-                MaxNumberOfMessages=limit,
-                WaitTimeSeconds=int(wait_seconds),
-                VisibilityTimeout=visibility,
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
+            answer = await self._opened(self._poll).call(
+                "ReceiveMessage",
+                {
+                    "QueueUrl": queue_url,
+                    "MaxNumberOfMessages": limit,
+                    "WaitTimeSeconds": int(wait_seconds),
+                    "VisibilityTimeout": visibility,
+                    "MessageSystemAttributeNames": ["All"],
+                    "MessageAttributeNames": ["All"],
+                },
             )
         return [_raw(message) for message in answer.get("Messages", ())]
 
@@ -159,8 +173,8 @@ class AiobotocoreTransport:
         """Delete in one call."""
         entries = [{"Id": str(i), "ReceiptHandle": receipt} for i, receipt in enumerate(receipts)]
         async with self._calling():
-            answer = await self._opened(self._control).delete_message_batch(
-                QueueUrl=queue_url, Entries=entries
+            answer = await self._opened(self._settle).call(
+                "DeleteMessageBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
         return _results(answer, len(entries))
 
@@ -173,8 +187,8 @@ class AiobotocoreTransport:
             for i, (receipt, seconds) in enumerate(changes)
         ]
         async with self._calling():
-            answer = await self._opened(self._control).change_message_visibility_batch(
-                QueueUrl=queue_url, Entries=entries
+            answer = await self._opened(self._settle).call(
+                "ChangeMessageVisibilityBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
         return _results(answer, len(entries))
 
@@ -221,6 +235,13 @@ def _config(*, pool: int, read_timeout: float) -> AioConfig:
     )
 
 
+async def _direct(
+    stack: AsyncExitStack, session: AioSession, client: Any, *, pool: int, seconds: float
+) -> DirectCalls:
+    timeouts = (CONNECT_TIMEOUT_SECONDS, seconds)
+    return await open_direct(stack, session, client, pool=pool, timeouts=timeouts, user_agent=USER_AGENT)
+
+
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
     try:
@@ -245,7 +266,10 @@ def _code(error: ClientError) -> str:
 def _raw(message: Mapping[str, Any]) -> RawMessage:
     attributes = {
         name: Attribute(
-            value.get("StringValue", value.get("BinaryValue", "")), value.get("DataType", "String")
+            base64.b64decode(value["BinaryValue"])
+            if "BinaryValue" in value
+            else value.get("StringValue", ""),
+            value.get("DataType", "String"),
         )
         for name, value in message.get("MessageAttributes", {}).items()
     }

@@ -19,12 +19,14 @@ class Clients:
     endpoint_url: str | None = None
     session_factory: SessionFactory = get_session
 
-    async def open(self, *wanted: tuple[str, AioConfig | None]) -> tuple[list[Any], AsyncExitStack]:
-        """Clients of one new session for services by name, in this order, and the stack that closes them.
+    async def open(
+        self, *wanted: tuple[str, AioConfig | None], session: AioSession | None = None
+    ) -> tuple[list[Any], AsyncExitStack]:
+        """Clients of one session, new if none is given, for services by name, and what closes them.
 
         All of them or none: after an error nothing stays open. Opens no connection yet.
         """
-        session, clients, stack = self.session_factory(), [], AsyncExitStack()
+        session, clients, stack = session or self.session_factory(), [], AsyncExitStack()
         try:
             for service, config in wanted:
                 client = session.create_client(

@@ -34,7 +34,8 @@ prepare: ## Fetch once what the tests start: the jars of the OpenSearch node
 test-unit: ## Units, contracts and architecture, with the coverage bounds
 	$(PYTEST) tests/unit tests/contracts tests/architecture libs/faststream-sqs/tests/unit -n 2 --cov --cov-config=tests/coverage.toml --cov-report=term
 
-test-integration: prepare ## Against a real OpenSearch node and the AWS stand-in
+test-integration: prepare ## Against a real OpenSearch node and the AWS stand-ins
+	-@$(PYTHON) scripts/setup.py fauxqs
 	$(PYTEST) tests/integration libs/faststream-sqs/tests/integration -n 2 --dist loadfile --timeout 240
 
 test-jobs: ## Spark jobs, in their own environment
@@ -65,6 +66,10 @@ test-cluster: setup prepare ## The chart on a real one-node Kubernetes (root on 
 
 prove: setup prepare ## The long proofs at full length: kills, soaks, histories (hours)
 	$(PYTEST) -m prove tests/integration libs/faststream-sqs/tests/integration
+
+.PHONY: test-faststream
+test-faststream: setup ## The broker's unit tests on the oldest and the newest FastStream it works with
+	@$(BIN)/python scripts/faststream_versions.py
 
 image: setup ## Build the image localhost/dwh:<version> without a Docker daemon (root on Debian)
 	@$(BIN)/python scripts/image.py

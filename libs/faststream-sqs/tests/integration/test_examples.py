@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,16 +12,27 @@ import pytest
 pytestmark = pytest.mark.integration
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+README = (EXAMPLES / "README.md").read_text()
 LINES = 40
 SECONDS = 30
 
 
+def as_written(name, endpoint):
+    """Variables and words of the line of the README, with this server's address and this example's name."""
+    line = next(line for line in README.splitlines() if line.startswith("    AWS_ENDPOINT_URL="))
+    words = line.replace(re.search(r"http://[0-9.:]+", line)[0], endpoint).split()
+    variables = dict(word.split("=", 1) for word in words if "=" in word)
+    assert words[-2:] == ["python", "sns_fan_out.py"]
+    return variables, (sys.executable, name)
+
+
 async def run(name, endpoint, lines):
     """All its lines; it is told to end after the first `lines`, and must do so cleanly."""
+    variables, program = as_written(name, endpoint)
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(EXAMPLES / name),
-        env=os.environ | {"AWS_ENDPOINT_URL": endpoint},
+        *program,
+        cwd=EXAMPLES,
+        env={"PATH": os.environ["PATH"], **variables},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -55,7 +67,7 @@ async def test_fifo_keeps_the_order_of_each_job_and_drops_repeats(endpoint):
 
 async def test_batch_adds_up_what_can_be_read_and_parks_the_rest(endpoint, transport):
     seen = await run("batch.py", endpoint, 1)
-    sums = [line.split() for line in seen if line.startswith("sum")]  # the broker's warning comes in between
+    sums = [line.split() for line in seen if line.startswith("sum ")]
     assert sum(int(words[1]) for words in sums) == 36
     assert sum(int(words[3]) for words in sums) == 9
     url = (await transport.resolve("dead")).url

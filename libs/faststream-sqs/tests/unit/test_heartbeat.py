@@ -47,19 +47,19 @@ async def test_handler_of_three_visibility_times_sees_its_message_once(clock):
     await stopped(consumer, clock)
 
 
-async def test_a_hundred_messages_are_extended_ten_to_a_call(clock):
+async def test_a_thousand_messages_are_extended_ten_to_a_call(clock):
     finish, runs = asyncio.Event(), []
 
     async def run(group):
         runs.append(group)
         await finish.wait()
 
-    transport, consumer = await started(clock, run, messages=100)
-    await eventually(lambda: len(runs) == 100)
+    transport, consumer = await started(clock, run, messages=1000)
+    await eventually(lambda: len(runs) == 1000)
     await clock.advance(31)
-    await eventually(lambda: transport.calls.count("change_visibility") >= 10)
+    await eventually(lambda: transport.calls.count("change_visibility") >= 100)
     await eventually(lambda: all(group[0].lock_until > 60 for group in runs))
-    assert transport.calls.count("change_visibility") == 10
+    assert transport.calls.count("change_visibility") == 100
     finish.set()
     await stopped(consumer, clock)
 

@@ -1,5 +1,5 @@
 import pytest
-from faststream_sqs.testing.memory import MemoryTransport
+from faststream_sqs.testing import JumpingClock, MemoryTransport
 from faststream_sqs.testing.suite import QueueSemanticsSuite
 
 
@@ -21,7 +21,7 @@ class MemoryTopology:
 class TestMemoryTransport(QueueSemanticsSuite):
     @pytest.fixture
     def transport(self):
-        return MemoryTransport()
+        return MemoryTransport(JumpingClock())
 
     @pytest.fixture
     def topology(self, transport):

@@ -130,11 +130,14 @@ class MemoryTransport:
             await wait_for_event(self._clock, queue.changed, min([deadline, *later]) - now)
 
     async def delete(self, queue_url: str, receipts: Sequence[str]) -> list[EntryResult]:
-        """Delete messages; the receipt of an older receive deletes nothing."""
+        """Delete messages; the receipt of an older receive deletes nothing, one that never was is refused."""
         self.calls.append("delete")
         queue = self._queue(queue_url)
         results = []
         for receipt in receipts:
+            if "#" not in receipt:
+                results.append(EntryResult(ok=False, code="ReceiptHandleIsInvalid", detail=receipt))
+                continue
             stored = self._find(queue, receipt)
             if stored is not None:
                 queue.messages.remove(stored)

@@ -18,7 +18,7 @@ class FaultProxy:
 
     Speaks plain HTTP with bodies of a known length, as SQS and SNS do. Disturbances with a share hit calls
     by the generator `seed`, so that the same calls in the same order meet the same. `calls` counts calls by
-    operation, `met` what became of those that were disturbed.
+    operation, `met` what became of those that were disturbed, swallowed answers included.
     """
 
     def __init__(
@@ -118,4 +118,7 @@ class FaultProxy:
         return None
 
     def _swallows(self) -> bool:
-        return any(d.effect is Effect.BLACK_HOLE and d.total for d in self._disturbances)
+        swallowed = any(d.effect is Effect.BLACK_HOLE and d.total for d in self._disturbances)
+        if swallowed:
+            self.met[Effect.BLACK_HOLE] += 1
+        return swallowed

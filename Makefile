@@ -7,7 +7,7 @@ CHART := .venvs/chart/bin/python
 SOURCES := libs services cli local jobs dags scripts deploy benchmarks tests
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster image release bench bench-store check format generate lock clean
+.PHONY: help python setup packages prepare demo test test-unit test-integration test-jobs test-dags test-e2e test-terraform test-helm test-guides test-image test-cluster prove image release bench bench-store check format generate lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ test-image: setup prepare ## The image: builds it, then starts its services (roo
 
 test-cluster: setup prepare ## The chart on a real one-node Kubernetes (root on Debian, Go; says so elsewhere)
 	$(PYTEST) tests/cluster --timeout 900 -rs
+
+prove: setup prepare ## The proofs at full length that `make test` shows in short: an hour and more
+	$(PYTEST) -m prove tests/integration libs/faststream-sqs/tests/integration
 
 image: setup ## Build the image localhost/dwh:<version> without a Docker daemon (root on Debian)
 	@$(BIN)/python scripts/image.py

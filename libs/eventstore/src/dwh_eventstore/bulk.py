@@ -53,6 +53,8 @@ def bulk_parts(
 def written(item: Any) -> Written:
     """The fate of one item of a bulk answer."""
     [result] = item.values()
+    if "error" not in result and (fate := _FATES.get(result["status"])) is not None:
+        return Written(fate, "", result.get("_seq_no", -1), result.get("_primary_term", -1))
     error = result.get("error") or {}
     detail = f"{error.get('type')}: {error.get('reason')}" if error else ""
     cause = error.get("caused_by") or {}

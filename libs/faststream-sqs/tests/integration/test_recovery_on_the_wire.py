@@ -78,7 +78,7 @@ class Line:
         while True:
             self.queue.add(str(self.fed))
             self.fed += 1
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
 
     @property
     def failures(self):
@@ -125,7 +125,7 @@ async def survive(name, seconds):
         assert line.log.levels.count(logging.ERROR) <= ERROR_LINES, name
         assert sum(level >= logging.WARNING for level in line.log.levels) <= WARNING_LINES, name
         fed = line.fed
-        await eventually(lambda: set(range(fed)) <= set(line.seen))
+        await eventually(lambda: set(range(fed)) <= set(line.seen), seconds=120)
         assert len(line.seen) == len(set(line.seen)), name
         return took
 

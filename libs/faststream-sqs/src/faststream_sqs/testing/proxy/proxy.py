@@ -18,7 +18,8 @@ class FaultProxy:
 
     Speaks plain HTTP with bodies of a known length, as SQS and SNS do. Disturbances with a share hit calls
     by the generator `seed`, so that the same calls in the same order meet the same. `calls` counts calls by
-    operation, `met` what became of those that were disturbed, swallowed answers included.
+    operation, `met` what became of those that were disturbed, of swallowed answers, and of connections that
+    were ended because none is accepted.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class FaultProxy:
         if any(d.effect is Effect.REFUSE for d in disturbances):
             self._listen_no_more()
             for link in self._links:
+                self.met[Effect.REFUSE] += 1
                 link.reset()
         elif self._server is None:
             await self._listen()

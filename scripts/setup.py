@@ -44,6 +44,7 @@ ENVIRONMENTS = (
     Environment("workspace", ".venv", "workspace.txt", (*LIBRARIES, *SERVICES, "cli", "local")),
     Environment("jobs", ".venvs/jobs", "jobs.txt", ("libs/contracts", "jobs")),
     Environment("aws", ".venvs/aws", "aws.txt"),
+    Environment("java", ".venvs/java", "java.txt", on_demand=True),
     Environment("fauxqs", ".venvs/fauxqs", "fauxqs.txt", on_demand=True, npm="fauxqs"),
     Environment("terraform", ".venvs/terraform", "terraform.txt"),
     Environment("chart", ".venvs/chart", "chart.txt", ("libs/contracts", "libs/runtime"), on_demand=True),

@@ -23,6 +23,7 @@ import queue_to_visible
 import reading
 import rebuilding
 from dwh_eventstore import Store, StoreSettings, bootstrap, open_store
+from dwh_runtime import collector
 from measured_events import ENVIRONMENT
 from node import Raw, raw, running
 from table import HEAD, Row
@@ -33,6 +34,7 @@ PARTS = ("append", "visible", "read", "rebuild", "peers")
 
 async def measure(url: str, asked: argparse.Namespace, say: Callable[[list[Row]], None]) -> None:
     """All parts that were asked for against one node."""
+    collector.spare()
     settings = StoreSettings(url=url, environment=ENVIRONMENT, service="bench", timeout_seconds=60)
     await bootstrap(settings)
     store = await open_store(settings)

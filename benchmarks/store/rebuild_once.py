@@ -10,6 +10,7 @@ import time
 
 from dwh_eventstore import StoreSettings, open_store
 from dwh_eventstore.replay import Rebuild
+from dwh_runtime import collector
 from measured_events import ENVIRONMENT
 
 
@@ -18,6 +19,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     asked = parser.parse_args()
+    collector.spare()
     settings = StoreSettings(url=asked.url, environment=ENVIRONMENT, service="bench", timeout_seconds=60)
     store = await open_store(settings)
     ends: dict[str, float] = {}

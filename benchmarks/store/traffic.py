@@ -13,6 +13,7 @@ import time
 
 from dwh_eventstore import Store, StoreSettings, open_store
 from dwh_eventstore.errors import StoreError
+from dwh_runtime import collector
 from measured_events import ENVIRONMENT, events, plain
 
 JOB = "measured_live"
@@ -63,6 +64,7 @@ async def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--per-second", type=int, default=200)
     asked = parser.parse_args()
+    collector.spare()
     settings = StoreSettings(url=asked.url, environment=ENVIRONMENT, service="bench", timeout_seconds=60)
     store = await open_store(settings)
     traffic = Traffic(store, asked.per_second)

@@ -5,5 +5,8 @@ from dwh_local.testing import (  # noqa: F401 - fixtures
     environment,
     gateway,
     names,
+    node_of_each_line,
+    node_of_each_line_at_length,
+    nodes,
     opensearch_node,
 )

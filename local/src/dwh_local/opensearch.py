@@ -10,15 +10,15 @@ import fcntl
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
 from dwh_local.children import Child
 from dwh_local.errors import LocalError, NotReady
-from dwh_local.jars import ensure_jars, line_for
-from dwh_local.java import Java, find_java
+from dwh_local.jars import ensure_jars, line_for, line_named
+from dwh_local.java import Java, find_java, java_of
 from dwh_local.paths import Checkout, checkout
 from dwh_local.waiting import until
 
@@ -29,11 +29,14 @@ HEAP = "512m"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Java, jars and class archive of one line, ready to start nodes from."""
+    """Java and jars of one line, ready to start nodes from."""
 
     java: Java
     jars: Sequence[Path]
-    archive: Path
+    archive: Path | None = None
+    """Loaded classes of an earlier start: with it a node is up in 3 s instead of 8."""
+    plugins: Sequence[str] = ()
+    """Classes of plugins beyond the runner's own, found in the jars."""
 
     def command(self, directory: Path, port: int, *, archiving: bool = False) -> list[str]:
         """The command line of a node that keeps its data under `directory`."""
@@ -44,7 +47,7 @@ class Installation:
             f"-Xmx{HEAP}",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
-            f"-XX:{flag}={self.archive}",
+            *([f"-XX:{flag}={self.archive}"] if self.archive else []),
             "-Xshare:auto",
             "-Xlog:cds=off",
             "-Xlog:cds+dynamic=off",
@@ -53,6 +56,7 @@ class Installation:
             "org.codelibs.opensearch.runner.OpenSearchRunner",
             *("-basePath", str(directory), "-numOfNode", "1", "-baseHttpPort", str(port - 1)),
             *("-clusterName", cluster_name(directory)),
+            *(["-pluginTypes", ",".join(self.plugins)] if self.plugins else []),
         ]
 
 
@@ -76,21 +80,33 @@ def cluster_name(directory: Path) -> str:
 def install(
     place: Checkout | None = None, line: str | None = None, say: Callable[[str], None] = lambda _: None
 ) -> Installation:
-    """Jars and class archive of a line (default: the one that fits the Java found), made on first use.
+    """Jars of a line (default: the one that fits the Java found, with a class archive), made on first use.
 
     `say` hears of what takes long, before it is done.
+
+    Raises:
+        NoJava: none of those here runs the line that is asked for.
     """
-    place, java = place or checkout(), find_java()
-    line = line or line_for(java)
+    place = place or checkout()
+    if line is not None:
+        known = line_named(line)
+        java = java_of(known.javas, place)
+        with _locked(place.cache / f"opensearch-{line}.lock"):
+            return Installation(java, ensure_jars(place, java, known, say))
+    usual = find_java()
+    plain = install(place, line_for(usual), say)
     with _locked(place.cache / "opensearch.lock"):
-        jars = ensure_jars(place, java, line, say)
-        identity = "\n".join([java.build, *(str(jar) for jar in jars)])
-        name = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        archive = jars[0].parents[1] / f"classes-{name}.jsa"
-        installation = Installation(java, jars, archive)
-        if not archive.exists():
-            say("making the class archive of the OpenSearch node (once, about 20 s)")
-            _make_archive(installation)
+        return _archived(plain, say)
+
+
+def _archived(plain: Installation, say: Callable[[str], None]) -> Installation:
+    """The installation with its class archive, made if it is not there yet."""
+    identity = "\n".join([plain.java.build, *(str(jar) for jar in plain.jars)])
+    name = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    installation = replace(plain, archive=plain.jars[0].parents[1] / f"classes-{name}.jsa")
+    if installation.archive is not None and not installation.archive.exists():
+        say("making the class archive of the OpenSearch node (once, about 20 s)")
+        _make_archive(installation, installation.archive.parent / "archiving")
     return installation
 
 
@@ -147,9 +163,8 @@ def start_installed(
     return node
 
 
-def _make_archive(installation: Installation) -> None:
-    """Run a node once and let the JVM keep its loaded classes: later starts take 3 s instead of 8."""
-    directory = installation.archive.parent / "archiving"
+def _make_archive(installation: Installation, directory: Path) -> None:
+    """Run a node once and let the JVM keep its loaded classes."""
     node = start_installed(installation, directory, HIGHEST_PORT, archiving=True)
     httpx.put(f"{node.url}/warm/_doc/1", params={"refresh": "true"}, json={"name": "warm"}, timeout=30)
     httpx.post(f"{node.url}/warm/_search", json={"query": {"term": {"name": "warm"}}}, timeout=30)

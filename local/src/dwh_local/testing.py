@@ -1,7 +1,7 @@
 """Fixtures for tests that need the real node or the AWS stand-in.
 
-`tests/integration/conftest.py` imports them. One node and one stand-in per pytest worker, started on
-first use; a fresh environment name per test keeps the AWS names of tests apart.
+`tests/integration/conftest.py` imports them. One node (of each line that is asked for) and one stand-in
+per pytest worker, started on first use; a fresh environment name per test keeps the AWS names of tests apart.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dwh_local import aws, opensearch, topology
-from dwh_local.errors import NotReady
+from dwh_local.errors import NoJava, NotReady
+from dwh_local.jars import SUPPORTED, line_for
+from dwh_local.java import find_java
 
 __all__ = [
     "aws_environment",
@@ -23,6 +25,9 @@ __all__ = [
     "free_port",
     "gateway",
     "names",
+    "node_of_each_line",
+    "node_of_each_line_at_length",
+    "nodes",
     "opensearch_node",
     "service_port",
 ]
@@ -63,17 +68,54 @@ def _worker(request: pytest.FixtureRequest) -> int:
     return int(worker.removeprefix("gw"))
 
 
+Nodes = Callable[[str | None], opensearch.Node]
+
+
 @pytest.fixture(scope="session")
-def opensearch_node(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[opensearch.Node]:
-    """A real node of this worker."""
-    installation = opensearch.install()
-    directory = tmp_path_factory.mktemp("opensearch")
-    port = free_port(opensearch.LOWEST_PORT, opensearch.HIGHEST_PORT - 1, skip=_worker(request) * 3)
-    node = opensearch.start_installed(installation, directory, port)
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Real nodes of this worker by line (None: the one that the local system runs), started at first use."""
+    running: dict[str | None, opensearch.Node] = {}
+
+    def node(line: str | None) -> opensearch.Node:
+        if line not in running:
+            installation = opensearch.install(line=line)
+            directory = tmp_path_factory.mktemp("opensearch")
+            port = free_port(opensearch.LOWEST_PORT, opensearch.HIGHEST_PORT - 1, skip=_worker(request) * 3)
+            running[line] = opensearch.start_installed(installation, directory, port)
+        return running[line]
+
     yield node
-    node.stop()
+    for each in running.values():
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def opensearch_node(nodes: Nodes) -> opensearch.Node:
+    """The real node of this worker."""
+    return nodes(None)
+
+
+@pytest.fixture(scope="session", params=SUPPORTED)
+def node_of_each_line(request: pytest.FixtureRequest, nodes: Nodes) -> opensearch.Node:
+    """A real node of each line that the store supports, for the tests of what it rests on."""
+    return _of_line(request.param, nodes)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[SUPPORTED[0], *(pytest.param(line, marks=pytest.mark.prove) for line in SUPPORTED[1:])],
+)
+def node_of_each_line_at_length(request: pytest.FixtureRequest, nodes: Nodes) -> opensearch.Node:
+    """The same for tests that take long: all but the oldest line under `make prove`."""
+    return _of_line(request.param, nodes)
+
+
+def _of_line(line: str, nodes: Nodes) -> opensearch.Node:
+    try:
+        usual = line_for(find_java())
+        return nodes(None if line == usual else line)
+    except NoJava as error:
+        pytest.skip(f"OpenSearch {line} cannot run: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ class TestAuditOverOpenSearch(AuditSuite):
         return ManualClock(START)
 
     @pytest.fixture
-    async def store(self, opensearch_node: Node, clock: ManualClock) -> AsyncIterator[Store]:
-        settings = StoreSettings(url=opensearch_node.url, environment="local", service="test")
+    async def store(self, node_of_each_line_at_length: Node, clock: ManualClock) -> AsyncIterator[Store]:
+        settings = StoreSettings(url=node_of_each_line_at_length.url, environment="local", service="test")
         backend = OpenSearchBackend(settings)
         await backend._ask("DELETE", f"/{EVERYTHING}", params={"ignore_unavailable": "true"}, missing={})
         await backend.close()

@@ -18,8 +18,8 @@ NEVER_REFRESHED = {"settings": {"index.number_of_replicas": 0, "index.refresh_in
 
 
 @pytest.fixture
-async def engine(opensearch_node: Node, environment: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=opensearch_node.url, timeout=30) as client:
+async def engine(node_of_each_line: Node, environment: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=node_of_each_line.url, timeout=30) as client:
         yield client
         await client.delete(f"/{environment}*")
 

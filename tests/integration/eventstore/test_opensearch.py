@@ -17,8 +17,8 @@ EVERYTHING = "contract-*,events-*,rm-*,effects-v1,decisions-v1,event-digests-v1"
 
 
 @pytest.fixture
-def settings(opensearch_node: Node) -> StoreSettings:
-    return StoreSettings(url=opensearch_node.url, environment="local", service="test")
+def settings(node_of_each_line: Node) -> StoreSettings:
+    return StoreSettings(url=node_of_each_line.url, environment="local", service="test")
 
 
 @pytest.fixture
@@ -88,6 +88,14 @@ class ImpatientClock:
         await asyncio.sleep(seconds)
 
 
+async def _definitions(backend: OpenSearchBackend) -> tuple[dict, dict, dict]:
+    """All that somebody can define, with how often each was changed."""
+    state = (await backend._ask("GET", "/_cluster/state/metadata"))["metadata"]
+    parts = ("settings", "mappings", "aliases", "settings_version", "mapping_version", "aliases_version")
+    indices = {name: {part: told[part] for part in parts} for name, told in state["indices"].items()}
+    return indices, state["index_template"], await backend._ask("GET", "/_cluster/settings")
+
+
 def _own(store: Store) -> str:
     return indices.job_read_model(job_of(store).job_name)
 
@@ -119,6 +127,15 @@ class TestStoreOverOpenSearch(StoreSuite):
         assert sum(problem.endswith("is missing") and "events-" in problem for problem in missing) >= 17
         assert made == missing
         assert await bootstrap(settings, check=True, clock=clock) == []
+
+    async def test_bootstrap_twice_changes_nothing(
+        self, empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock
+    ) -> None:
+        await bootstrap(settings, clock=clock)
+        before = await _definitions(empty)
+        assert await bootstrap(settings, clock=clock) == []
+        assert await _definitions(empty) == before
+        assert len(before[0]) >= 17
 
     async def test_bootstrap_names_an_index_that_is_not_append_only(
         self, empty: OpenSearchBackend, settings: StoreSettings, clock: ManualClock

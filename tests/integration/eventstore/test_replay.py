@@ -12,9 +12,9 @@ OURS = "events-*,rm-*,projection-*,effects-v1,decisions-v1"
 
 
 @pytest.fixture
-async def store(opensearch_node: Node) -> AsyncIterator[Store]:
+async def store(node_of_each_line_at_length: Node) -> AsyncIterator[Store]:
     """A store of this test alone: its read models are compared with the whole log."""
-    settings = StoreSettings(url=opensearch_node.url, environment="local", service="test")
+    settings = StoreSettings(url=node_of_each_line_at_length.url, environment="local", service="test")
     backend = OpenSearchBackend(settings)
     await _empty(backend)
     await backend.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 from dwh_eventstore.backend import Create, Fate, Written
+from dwh_eventstore.bulk import denied_by, written
 from dwh_eventstore.writer import IN_FLIGHT, Answer, BulkWriter
 
 
@@ -170,3 +171,21 @@ async def test_a_mixed_answer_of_201_409_400_and_429_gives_each_item_its_own_fat
     written = fates(await engine.writer().write(creates(4)))
     assert written == [Fate.WRITTEN, Fate.REFUSED, Fate.CONFLICT, Fate.WRITTEN]
     assert engine.requests == [4, 1]
+
+
+def an_item(status: int, kind: str, reason: str) -> dict[str, object]:
+    return {"create": {"status": status, "error": {"type": kind, "reason": reason}}}
+
+
+FORBIDDEN = an_item(403, "security_exception", "no permissions for [indices:data/write/bulk[s]]")
+CLOSED = an_item(403, "cluster_block_exception", "index [a] blocked by: [FORBIDDEN/8/index write (api)];")
+READ_ONLY = an_item(403, "cluster_block_exception", "blocked by: [FORBIDDEN/6/cluster read-only (api)];")
+
+
+def test_a_right_that_is_missing_is_told_of_who_asks_and_not_of_the_document() -> None:
+    assert denied_by([CLOSED, READ_ONLY, {"create": {"status": 201}}]) is None
+    assert "no permissions for" in str(denied_by([CLOSED, FORBIDDEN]))
+
+
+def test_of_blocks_that_of_a_closed_month_is_final_and_another_is_waited_for() -> None:
+    assert [written(item).fate for item in (CLOSED, READ_ONLY)] == [Fate.BLOCKED, Fate.BUSY]

@@ -29,6 +29,8 @@ def test_what_can_never_be_stored_is_quarantined_with_its_reason(answer, reason)
     assert verdict.reason is reason
 
 
-@pytest.mark.parametrize("answer", [Answer.MISSING_INDEX, Answer.BUSY])
-def test_what_may_be_stored_later_stays_in_the_queue(answer):
-    assert isinstance(decide(answer), TryAgain)
+@pytest.mark.parametrize(("answer", "overloaded"), [(Answer.MISSING_INDEX, False), (Answer.BUSY, True)])
+def test_what_may_be_stored_later_stays_in_the_queue(answer, overloaded):
+    verdict = decide(answer)
+    assert isinstance(verdict, TryAgain)
+    assert verdict.overloaded is overloaded

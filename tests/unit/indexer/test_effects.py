@@ -6,13 +6,13 @@ from dwh_contracts.parse import event_from_body
 from dwh_contracts.quarantine import QuarantineReason
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
-from dwh_eventstore import StoreUnavailable, memory_store
+from dwh_eventstore import Appended, Entry, StoreUnavailable, memory_store
 from dwh_eventstore.replay import Sweep
 from dwh_indexer.effects import Indexing, Repair
 from dwh_indexer.metrics import SWEEP_REPAIRED
 from dwh_runtime.intake import Origin, Received
 from dwh_runtime.metrics import STORE_APPEND
-from dwh_runtime.outcomes import Duplicate, Poison
+from dwh_runtime.outcomes import Duplicate, Poison, Unavailable
 
 
 def an_event(**over):
@@ -114,6 +114,16 @@ async def test_what_a_dag_run_says_reaches_its_trigger(store, indexing):
 class AbsentEvents:
     async def put(self, _events, _origin=None):
         raise StoreUnavailable("the store does not answer")
+
+
+class BusyEvents:
+    async def put(self, events, _origin=None):
+        return [Entry(Appended.BUSY, None) for _ in events]
+
+
+async def test_an_overloaded_store_is_no_failure_of_the_message(store):
+    indexing = Indexing(BusyEvents(), store.read_models, SystemClock())
+    assert [type(outcome) for outcome in await indexing.index(received(an_event()))] == [Unavailable]
 
 
 def failed_appends():

@@ -12,7 +12,7 @@ from dwh_contracts.times import format_time
 from dwh_runtime.aws import AwsUnavailable
 from dwh_runtime.broker import make_broker, subscription
 from dwh_runtime.intake import open_intake
-from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry
+from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry, Unavailable
 from dwh_runtime.settings import ServiceSettings, load
 from dwh_runtime.testing import MemoryAws
 from faststream_sqs import Batch
@@ -178,6 +178,13 @@ async def test_an_absent_dependency_closes_the_gate_and_never_parks(line):
         await line.until(lambda: not line.left())
     assert line.handled == ["run-1", "run-1"]
     assert line.transport.bodies("dlq") == []
+
+
+def test_a_minute_without_a_dependency_uses_six_of_the_ten_receives_that_a_queue_grants():
+    waits = [Unavailable.wait_seconds(receive) for receive in range(1, 11)]
+    assert sum(waits[:5]) >= 60
+    assert waits == sorted(waits)
+    assert waits[-1] == 60
 
 
 async def test_a_fatal_outcome_stops_the_service_and_keeps_the_message(line):

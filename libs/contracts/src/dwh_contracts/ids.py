@@ -18,10 +18,10 @@ def digest(*parts: str | int) -> str:
     Raises:
         ValueError: a part contains U+001F, which would make two lists of parts one.
     """
-    texts = [str(part) for part in parts]
-    if any(SEPARATOR in text for text in texts):
+    joined = SEPARATOR.join(map(str, parts))
+    if joined.count(SEPARATOR) >= max(len(parts), 1):
         raise ValueError("a part of an id may not contain U+001F")
-    return hashlib.sha256(SEPARATOR.join(texts).encode()).hexdigest()[:LENGTH]
+    return hashlib.sha256(joined.encode()).hexdigest()[:LENGTH]
 
 
 def stream(environment: str, job_name: str, job_run_id: str) -> str:

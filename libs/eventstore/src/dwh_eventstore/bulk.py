@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from dwh_eventstore.access import is_denial
 from dwh_eventstore.backend import Create, Fate, Write, Written
 
 MOST_WRITES = 500
@@ -52,6 +53,8 @@ def bulk_parts(
 def written(item: Any) -> Written:
     """The fate of one item of a bulk answer."""
     [result] = item.values()
+    if "error" not in result and (fate := _FATES.get(result["status"])) is not None:
+        return Written(fate, "", result.get("_seq_no", -1), result.get("_primary_term", -1))
     error = result.get("error") or {}
     detail = f"{error.get('type')}: {error.get('reason')}" if error else ""
     cause = error.get("caused_by") or {}
@@ -65,7 +68,20 @@ def written(item: Any) -> Written:
     )
 
 
+def denied_by(items: Sequence[Any]) -> str | None:
+    """Why the engine does not let us write one of the items, whatever is in it; None if it does.
+
+    With security, a bulk that holds indices of different rights is answered item by item.
+    """
+    for item in items:
+        fate = written(item)
+        [result] = item.values()
+        if is_denial(result["status"], fate.detail):
+            return fate.detail
+    return None
+
+
 def _fate(status: int, detail: str) -> Fate:
     if status == _FORBIDDEN:
-        return Fate.BLOCKED if _WRITE_BLOCK in detail else Fate.REFUSED
+        return Fate.BLOCKED if _WRITE_BLOCK in detail else Fate.BUSY
     return _FATES.get(status, Fate.BUSY)

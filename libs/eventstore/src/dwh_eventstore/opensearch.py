@@ -19,7 +19,7 @@ from opensearchpy.serializer import JSONSerializer
 from dwh_eventstore import scanning
 from dwh_eventstore.access import DENIED, is_denial, remedy
 from dwh_eventstore.backend import Found, Query, Shard, Write, Written
-from dwh_eventstore.bulk import written
+from dwh_eventstore.bulk import denied_by, written
 from dwh_eventstore.errors import StoreDenied, StoreError, StoreUnavailable
 from dwh_eventstore.settings import StoreSettings
 from dwh_eventstore.writer import Answer, BulkWriter
@@ -32,6 +32,7 @@ Sleep = Callable[[float], Awaitable[None]]
 _BUSY_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _NOT_FOUND = 404
 _OK = 200
+_FORBIDDEN = 403
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _NO_INDEX = "index_not_found"
 _NO_SHARD = "no_shard_available"
@@ -87,7 +88,10 @@ class OpenSearchBackend:
             answer = await self._call("POST", "/_bulk", body, params)
         except TransportError as error:
             return Answer(error.status_code, reason=_reason(error))
-        return Answer(_OK, [written(item) for item in answer["items"]])
+        items = [written(item) for item in answer["items"]]
+        if answer["errors"] and (denied := denied_by(answer["items"])):
+            return Answer(_FORBIDDEN, reason=denied)
+        return Answer(_OK, items)
 
     def _undecided(self, answer: Answer) -> StoreUnavailable:
         return self._refused(answer.status, answer.reason)

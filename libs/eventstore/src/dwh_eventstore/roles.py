@@ -8,13 +8,14 @@ from typing import Any
 
 Body = dict[str, Any]
 
-ASK = ["cluster_composite_ops", "cluster:monitor/main", "cluster:monitor/health"]
+ASK = ["cluster_composite_ops_ro", "cluster:monitor/main", "cluster:monitor/health"]
 """Whole requests: several documents at a time, whether the store answers."""
+SEND = ["indices:data/write/bulk"]
+"""Writes of several documents at a time; each of them is looked at again by its index."""
 READ = ["read", "indices:admin/get"]
-WRITE = [
-    *("indices:data/write/bulk*", "indices:data/write/index"),
-    *("indices:admin/mapping/put", "indices:admin/refresh*"),
-]
+WRITE = ["indices:data/write/bulk*", "indices:data/write/index", "indices:admin/refresh*"]
+LEARN = ["indices:admin/mapping/put"]
+"""The fields of a job's own payload; the log learns none."""
 CREATE = ["indices:admin/create", "indices:admin/aliases"]
 ALIASES = {"index_patterns": ["*"], "allowed_actions": ["indices:admin/aliases/get"]}
 """Which index an alias names is asked of the whole store."""
@@ -42,16 +43,16 @@ def roles() -> dict[str, Body]:
 
 
 def _role(service: str) -> Body:
-    grants = [_grant(READABLE, READ), _grant([*SHARED, *OWN[service]], WRITE)]
+    grants = [_grant(READABLE, READ), _grant([*SHARED, *OWN[service]], WRITE), _grant(["rm-*"], LEARN)]
     if service in FOLDS_RUNS:
         grants.append(_grant(["rm-*"], CREATE))
     if service == SWEEPS:
         grants.append(_grant(["events-*"], SWEEP))
-    return _body(*grants)
+    return _body(*grants, ask=[*ASK, *SEND])
 
 
-def _body(*grants: Body) -> Body:
-    return {"cluster_permissions": ASK, "index_permissions": [ALIASES, *grants]}
+def _body(*grants: Body, ask: list[str] = ASK) -> Body:
+    return {"cluster_permissions": ask, "index_permissions": [ALIASES, *grants]}
 
 
 def _grant(patterns: list[str], actions: list[str]) -> Body:

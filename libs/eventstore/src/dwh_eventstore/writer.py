@@ -153,7 +153,7 @@ async def all_ended(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def _is_too_long(write: Write) -> bool:
-    return len(write.id.encode()) > LONGEST_ID_BYTES
+    return len(write.id) > LONGEST_ID_BYTES // 4 and len(write.id.encode()) > LONGEST_ID_BYTES
 
 
 def _too_long(write: Write) -> Written:

@@ -1,127 +1,269 @@
+"""Outages between the broker and its queue, by the fault proxy in front of the canned server."""
+
 import asyncio
 import contextlib
-import json
+import datetime as dt
+import itertools
+import logging
 import time
 
 import pytest
+from aiobotocore.session import get_session
 from aiohttp import web
 from faststream_sqs import SQSBroker
-from faststream_sqs.testing import eventually
+from faststream_sqs.testing import ManualClock, eventually
+from faststream_sqs.testing.canned import CannedSQS
+from faststream_sqs.testing.proxy import (
+    FaultProxy,
+    black_hole,
+    refused_connections,
+    reset,
+    server_error,
+    throttling,
+    unavailable,
+)
 
 pytestmark = pytest.mark.integration
 
+WAIT_SECONDS = 1
+VISIBILITY_SECONDS = 5
+RECOVERY_SECONDS = 10
+ERROR_LINES = 6
+"""Lines about failed polls that an outage of a minute may cost; a refused lane tries some 20 times."""
 
-class Server:
-    """One queue with one message per poll, which refuses, fails or does not answer while told to."""
+WARNING_LINES = 25
+"""All its lines: besides those, settles that fail and locks that run out, of 20 messages at most."""
 
+OUTAGES = {
+    "black hole": black_hole(),
+    "refused": refused_connections(),
+    "reset": reset(),
+    "reset after success": reset(after=True),
+    "500": server_error(),
+    "503 without a code": unavailable(),
+    "throttling": throttling(),
+}
+LENGTHS = [
+    pytest.param(3, id="3s"),
+    pytest.param(60, id="60s", marks=[pytest.mark.prove, pytest.mark.timeout(300)]),
+]
+
+
+class Lines:
     def __init__(self):
-        self.keys = {"first"}
-        self.error = None
-        self.silent = False
-        self.sent = 0
-        self.polls = 0
+        self.levels = []
 
-    async def answer(self, request):
-        operation = request.headers["X-Amz-Target"].partition(".")[2]
-        key = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        asked = await request.json()
-        self.polls += operation == "ReceiveMessage"
-        if key not in self.keys:
-            return refusal("InvalidClientTokenId", 403)
-        if self.error is not None:
-            return refusal(*self.error)
-        if operation == "ReceiveMessage":
-            return await self.receive()
-        done = {"Successful": [{"Id": entry["Id"]} for entry in asked.get("Entries", ())]}
-        return web.json_response(done if "Entries" in asked else {"Attributes": {}})
-
-    async def receive(self):
-        if self.silent:
-            await asyncio.Event().wait()
-        await asyncio.sleep(0.05)
-        self.sent += 1
-        message = {"MessageId": f"m{self.sent}", "ReceiptHandle": f"r{self.sent}", "Body": str(self.sent)}
-        return web.json_response({"Messages": [message]})
+    def log(self, level, event, /, **fields):
+        self.levels.append(level)
 
 
-def refusal(code, status):
-    return web.Response(body=json.dumps({"__type": f"com.amazonaws.sqs#{code}"}), status=status)
+class Line:
+    """A queue that is fed without end, the proxy before it and a broker that consumes it."""
 
+    def __init__(self, server, proxy, **options):
+        self.queue = server.queue("orders")
+        self.proxy = proxy
+        self.seen = []
+        self.log = Lines()
+        self.broker = SQSBroker(
+            "us-east-1", endpoint_url=proxy.url, graceful_timeout=2, logger=self.log, **options
+        )
+        self.fed = 0
 
-@pytest.fixture
-async def server():
-    server, app = Server(), web.Application()
-    app.router.add_post("/{path:.*}", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    await runner.cleanup()
+        @self.broker.subscriber("orders", wait_time=WAIT_SECONDS, visibility=VISIBILITY_SECONDS)
+        async def on_order(body: int):
+            self.seen.append(body)
 
+    async def feed(self):
+        while True:
+            self.queue.add(str(self.fed))
+            self.fed += 1
+            await asyncio.sleep(0.05)
 
-@pytest.fixture(autouse=True)
-def _first_key(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    @property
+    def failures(self):
+        return self.broker.health().detail["orders"]["poll_failures"]
+
+    async def handles_more(self, seconds=20):
+        """Seconds until a message is handled."""
+        before, started = len(self.seen), time.monotonic()
+        await eventually(lambda: len(self.seen) > before, seconds=seconds)
+        return time.monotonic() - started
+
+    async def stays_live(self, seconds):
+        """Probe so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.broker.health().live
+            assert await self.broker.ping()
+            await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
-async def consuming(server, wait_time=0):
-    broker, seen = SQSBroker("us-east-1", endpoint_url=server.url, graceful_timeout=2, logger=None), []
-
-    @broker.subscriber(f"{server.url}/000000000000/orders", wait_time=wait_time)
-    async def on_order(body: int):
-        seen.append(body)
-
-    await broker.start()
-    yield broker, seen
-    await broker.stop()
-
-
-async def consumes_again(seen, seconds):
-    """Seconds until a message is handled."""
-    before, started = len(seen), time.monotonic()
-    await eventually(lambda: len(seen) > before, seconds=seconds)
-    return time.monotonic() - started
+async def a_line(**options):
+    async with CannedSQS() as server, FaultProxy(server.url) as proxy:
+        line = Line(server, proxy, **options)
+        await line.broker.start()
+        feeding = asyncio.create_task(line.feed())
+        try:
+            yield line
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await line.broker.stop()
 
 
-async def test_credentials_rotated_three_times_are_read_anew(server, monkeypatch):
-    async with consuming(server) as (broker, seen):
-        await consumes_again(seen, 5)
+async def survive(name, seconds):
+    """Seconds from the end of the outage to the next handled message."""
+    async with a_line() as line:
+        await line.handles_more()
+        async with line.proxy.disturbed(OUTAGES[name]):
+            await line.stays_live(seconds)
+        took = await line.handles_more()
+        assert took < RECOVERY_SECONDS + (WAIT_SECONDS if name == "black hole" else 0), name
+        assert line.proxy.met, name
+        assert line.log.levels.count(logging.ERROR) <= ERROR_LINES, name
+        assert sum(level >= logging.WARNING for level in line.log.levels) <= WARNING_LINES, name
+        fed = line.fed
+        await eventually(lambda: set(range(fed)) <= set(line.seen))
+        assert len(line.seen) == len(set(line.seen)), name
+        return took
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+async def test_polling_resumes_by_itself_within_ten_seconds_of_every_outage(seconds):
+    async with asyncio.TaskGroup() as side_by_side:
+        tried = {name: side_by_side.create_task(survive(name, seconds)) for name in OUTAGES}
+    for name, task in tried.items():
+        print(f"{seconds} s of {name}: handles again after {task.result():.1f} s")
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+async def test_wrong_credentials_then_right_ones_resume_within_ten_seconds(seconds, monkeypatch):
+    async with a_line() as line:
+        await line.handles_more()
+        line.proxy.accept_only("right")
+        await line.stays_live(seconds)
+        assert line.failures
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "right")
+        took = await line.handles_more()
+    assert took < RECOVERY_SECONDS
+    assert 1 <= line.log.levels.count(logging.ERROR) <= ERROR_LINES
+    print(f"{seconds} s of wrong credentials: handles again after {took:.1f} s")
+
+
+async def test_credentials_rotated_three_times_are_read_anew(monkeypatch):
+    async with a_line() as line:
+        await line.handles_more()
         for key in ("second", "third", "fourth"):
-            server.keys = {key}
-            await eventually(lambda: broker.health().detail["orders"]["poll_failures"] >= 1)
-            assert broker.health().live
+            line.proxy.accept_only(key)
+            await eventually(lambda: line.failures >= 1)
+            assert line.broker.health().live
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
-            assert await consumes_again(seen, 15) < 10
+            assert await line.handles_more() < RECOVERY_SECONDS
 
 
-async def test_process_that_starts_without_good_credentials_consumes_once_it_has_them(server, monkeypatch):
+class Issuer:
+    """Hands out the key of the moment over HTTP, as containers and pods get theirs, or fails."""
+
+    def __init__(self):
+        self.key = "first"
+        self.down = False
+        self.asked = 0
+
+    async def answer(self, request):
+        self.asked += 1
+        if self.down or request.headers.get("Authorization") != "pod-token":
+            return web.Response(status=500)
+        soon = dt.datetime.fromtimestamp(time.time() + 60, dt.UTC)
+        return web.json_response(
+            {
+                "AccessKeyId": self.key,
+                "SecretAccessKey": "secret",
+                "Token": "token",
+                "Expiration": soon.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        )
+
+
+@pytest.fixture
+async def issuer(monkeypatch, tmp_path):
+    issuer, app = Issuer(), web.Application()
+    app.router.add_get("/keys", issuer.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    token = tmp_path / "token"
+    token.write_text("pod-token")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "absent"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "absent"))
+    monkeypatch.setenv(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
+    )
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
+    yield issuer
+    await runner.cleanup()
+
+
+async def test_keys_of_a_pod_rotated_three_times_interrupt_nothing(issuer):
+    async with a_line() as line:
+        line.proxy.accept_only("first")
+        await line.handles_more()
+        for previous, key in itertools.pairwise(("first", "second", "third", "fourth")):
+            line.proxy.accept_only(previous, key)
+            issuer.key = key
+            await line.handles_more()
+            line.proxy.accept_only(key)
+            await line.handles_more()
+        assert line.log.levels.count(logging.ERROR) == 0
+    assert issuer.asked >= 3
+
+
+async def test_issuer_of_keys_that_is_away_during_a_rotation_is_asked_until_it_is_back(issuer):
+    async with a_line() as line:
+        line.proxy.accept_only("first")
+        await line.handles_more()
+        issuer.key, issuer.down = "second", True
+        line.proxy.accept_only("second")
+        await eventually(lambda: line.failures >= 1)
+        assert line.broker.health().live
+        issuer.down = False
+        assert await line.handles_more() < RECOVERY_SECONDS
+
+
+async def test_process_that_starts_without_good_credentials_consumes_once_it_has_them(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "wrong")
-    async with consuming(server) as (broker, seen):
-        await eventually(lambda: broker.health().detail["orders"]["poll_failures"] >= 2)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
-        assert await consumes_again(seen, 15) < 10
+    async with CannedSQS() as server, FaultProxy(server.url) as proxy:
+        proxy.accept_only("right")
+        server.queue("orders").load(["1"])
+        line = Line(server, proxy)
+        async with line.broker:
+            await line.broker.start()
+            await eventually(lambda: line.failures >= 2)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "right")
+            assert await line.handles_more() < RECOVERY_SECONDS
 
 
-@pytest.mark.parametrize(
-    "error", [("InternalError", 500), ("ThrottlingException", 400), ("AccessDenied", 403)], ids=str
-)
-async def test_refused_polls_are_tried_until_they_succeed(server, error):
-    async with consuming(server) as (broker, seen):
-        await consumes_again(seen, 5)
-        server.error = error
-        await eventually(lambda: broker.health().detail["orders"]["poll_failures"] >= 3)
-        server.error = None
-        assert await consumes_again(seen, 10) < 10
+async def test_ping_turns_false_within_a_minute_of_a_poll_that_hangs_inside_the_sdk_and_not_before_its_time():
+    clock, hangs, hung = ManualClock(), asyncio.Event(), asyncio.Event()
 
+    async def before_call(**_):
+        if hangs.is_set():
+            hung.set()
+            await asyncio.Event().wait()
 
-async def test_poll_that_is_never_answered_is_given_up_within_its_wait_and_ten_seconds(server):
-    async with consuming(server, wait_time=1) as (_broker, seen):
-        await consumes_again(seen, 5)
-        server.silent = True
-        polls = server.polls
-        await eventually(lambda: server.polls > polls)
-        server.silent = False
-        assert await consumes_again(seen, 20) < 1 + 10 + 1  # and the first back-off
+    def session():
+        session = get_session()
+        session.register("before-call.sqs.ReceiveMessage", before_call)
+        return session
+
+    async with a_line(clock=clock, session_factory=session) as line:
+        await line.handles_more()
+        hangs.set()
+        await hung.wait()
+        hung_at = clock.monotonic()
+        while await line.broker.ping():
+            await clock.advance(1)
+        assert WAIT_SECONDS + 10 < clock.monotonic() - hung_at <= 60

@@ -54,15 +54,28 @@ async def test_loop_survives_every_error_and_goes_on_after_a_back_off(clock):
     queue = Queue()
     poller, arrived = a_poller(queue, clock)
     poller.start()
-    for error in (TransportError("Throttling", ""), RuntimeError("a bug"), KeyError("Messages")):
+    for n, error in enumerate(
+        (TransportError("Throttling", ""), RuntimeError("a bug"), KeyError("Messages"))
+    ):
         queue.fed.put_nowait(error)
         await eventually(lambda: clock.sleepers == 1)
         assert poller.turning
-        await clock.advance(10)
+        await clock.advance(0.5 * 2**n)
     assert poller.failures == 3
     queue.fed.put_nowait(1)
     await eventually(lambda: len(arrived) == 1)
     assert poller.failures == 0
+    await poller.cancel()
+
+
+async def test_poll_that_failed_by_a_time_out_is_followed_by_the_next_at_once(clock):
+    queue = Queue()
+    poller, _ = a_poller(queue, clock)
+    poller.start()
+    await eventually(lambda: queue.polls == 1)
+    await clock.advance(30)
+    queue.fed.put_nowait(TransportError("ReadTimeoutError", ""))
+    await eventually(lambda: queue.polls == 2)
     await poller.cancel()
 
 

@@ -89,7 +89,7 @@ async def test_a_minute_of_failures_is_over_within_ten_seconds_and_logged_a_few_
     assert seen[0][0] <= 70
     errors = [event for level, event in logger.lines if level == logging.ERROR]
     assert 3 <= len(errors) <= 5
-    assert errors[0] == f"receive from orders failed 1 times in a row: {error}"
+    assert errors[0] == f"receive from orders failed 1 times, 1 in a row: {error}"
 
 
 async def test_ping_says_no_within_a_minute_of_a_wedged_poll_and_yes_while_idle(broker, transport, clock):

@@ -1,4 +1,4 @@
-"""Topics, queues and objects: the only place outside the broker that talks to AWS.
+"""Topics, queues, objects and keys: the only place outside the broker that talks to AWS.
 
 Session, credentials and endpoints come from the standard `AWS_*` environment. Every call either took
 effect or raises an `AwsError` that says whether trying again helps; a time-out may have taken effect.
@@ -6,7 +6,7 @@ effect or raises an `AwsError` that says whether trying again helps; a time-out 
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ _THROTTLED = frozenset(
 )
 # A call that times out may have taken effect: sending is tried again only under a claim that says so (G3).
 _ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3}
+_KMS_ATTEMPTS = 3
 
 
 # AwsError
@@ -106,6 +107,18 @@ class Objects(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """KMS, for signatures by ECDSA over P-256 with SHA-256."""
+
+    async def sign(self, key_id: str, message: bytes) -> bytes:
+        """The signature of a message, in DER; the key is named by ARN or alias."""
+        ...
+
+    async def public_key(self, key_id: str) -> bytes:
+        """The public half of a key, in DER."""
+        ...
+
+
 class Aws(Protocol):
     """The three ports together; `AwsClients` and `dwh_runtime.testing.MemoryAws` are the two of them."""
 
@@ -135,15 +148,10 @@ class AwsClients:
     def __init__(self, region: str) -> None:
         self._region = region
         self._stack = AsyncExitStack()
+        self.keys: Keys = _Kms(self._client)
 
     async def __aenter__(self) -> Self:
-        session = get_session()
-        clients = {
-            name: await self._stack.enter_async_context(
-                session.create_client(name, region_name=self._region, config=_config(attempts))
-            )
-            for name, attempts in _ATTEMPTS.items()
-        }
+        clients = {name: await self._client(name, attempts) for name, attempts in _ATTEMPTS.items()}
         self.topics = _Sns(clients["sns"])
         self.queues = _Sqs(clients["sqs"])
         self.objects = _ObjectsByScheme({"s3": _S3(clients["s3"]), "file": LocalFiles()})
@@ -157,6 +165,10 @@ class AwsClients:
     async def close(self) -> None:
         """Close every connection; calling it twice is harmless."""
         await self._stack.aclose()
+
+    async def _client(self, name: str, attempts: int) -> Any:
+        made = get_session().create_client(name, region_name=self._region, config=_config(attempts))
+        return await self._stack.enter_async_context(made)
 
 
 def _config(attempts: int) -> AioConfig:
@@ -252,6 +264,31 @@ class _S3:
             async for page in pages:
                 found += [f"s3://{bucket}/{each['Key']}" for each in page.get("Contents", [])]
         return sorted(found)
+
+
+class _Kms:
+    """Makes its client at the first use: few processes have one."""
+
+    def __init__(self, make: Callable[[str, int], Awaitable[Any]]) -> None:
+        self._make = make
+        self._made: Any = None
+
+    async def sign(self, key_id: str, message: bytes) -> bytes:
+        with _translated(key_id):
+            answer = await (await self._client()).sign(
+                KeyId=key_id, Message=message, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+            )
+        return bytes(answer["Signature"])
+
+    async def public_key(self, key_id: str) -> bytes:
+        with _translated(key_id):
+            answer = await (await self._client()).get_public_key(KeyId=key_id)
+        return bytes(answer["PublicKey"])
+
+    async def _client(self) -> Any:
+        if self._made is None:
+            self._made = await self._make("kms", _KMS_ATTEMPTS)
+        return self._made
 
 
 class LocalFiles:

@@ -25,7 +25,7 @@ from dwh_runtime.brake import PoisonBrake
 from dwh_runtime.claim_checks import Expand, fetcher
 from dwh_runtime.gate import Check, DependencyGate
 from dwh_runtime.logging import bind_message, get_logger
-from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry
+from dwh_runtime.outcomes import Duplicate, Fatal, Poison, Retry, Unavailable
 from dwh_runtime.settings import ServiceSettings
 from dwh_runtime.valve import Valve
 
@@ -57,7 +57,6 @@ BatchHandler = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
 
 Fate = Exception | None
 _ACKNOWLEDGED = (Poison, Duplicate)
-_AWAY_SECONDS = 2.0
 
 
 class Intake:
@@ -214,7 +213,7 @@ class Intake:
 
     async def _away(self, error: Exception) -> Retry:
         await self.gate.trip(type(error).__name__, str(error))
-        return Retry(str(error), after=_AWAY_SECONDS, counted=False)
+        return Unavailable(str(error))
 
     async def _refuse(self, message: SQSMessage, poison: Poison) -> None:
         record = quarantine_record(
@@ -246,6 +245,7 @@ _LABELS: Mapping[type, str] = {
     Duplicate: "duplicate",
     Poison: "quarantined",
     Retry: "retry",
+    Unavailable: "retry",
     Fatal: "fatal",
 }
 
@@ -319,6 +319,8 @@ async def _settle(message: SQSMessage, fate: Fate) -> None:
         await message.release(0)
     elif not isinstance(fate, Retry):
         await message.nack()
+    elif isinstance(fate, Unavailable):
+        await message.release(Unavailable.wait_seconds(message.receive_count))
     elif fate.counted:
         await message.nack(fate.after)
     else:

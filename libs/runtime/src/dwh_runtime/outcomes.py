@@ -3,6 +3,7 @@
 ConsumeError
 ├── Poison      quarantine with the raw bytes, acknowledge
 ├── Retry       make visible again after `after`, else by the broker's schedule
+│   └── Unavailable  what it needs is away or overloaded: the longer, the later again
 ├── Duplicate   acknowledge, count
 └── Fatal       stop the process; the message goes back to the queue
 """
@@ -36,6 +37,22 @@ class Retry(ConsumeError):  # noqa: N818 - named for what happened
         self.why = why
         self.after = after
         self.counted = counted
+
+
+class Unavailable(Retry):
+    """What the message needs does not answer or takes no more; nothing is wrong with the message.
+
+    It is never parked for it, and each receive waits twice as long as the one before: a queue moves a message
+    to its dead letters by itself after ten receives, and a minute of overload must not use them up.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why, counted=False)
+
+    @staticmethod
+    def wait_seconds(receive_count: int) -> float:
+        """How long after the n-th receive it is shown again: 2, 4, 8, … at most 60 s."""
+        return float(min(2 ** min(receive_count, 6), 60))
 
 
 class Duplicate(ConsumeError):  # noqa: N818 - named for what happened

@@ -19,6 +19,7 @@ import uvicorn
 from faststream_sqs import SQSBroker
 from starlette.types import ASGIApp
 
+from dwh_runtime import collector
 from dwh_runtime.gate import Check, failures
 from dwh_runtime.health import Probes, http_app
 from dwh_runtime.logging import configure, get_logger
@@ -184,6 +185,7 @@ async def _main(build: Callable[[S], Awaitable[Service]], settings: S) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
+    collector.spare()
     await service.live()
 
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from dwh_contracts.clock import Clock, SystemClock
 from dwh_eventstore import Store, StoreSettings, StoreUnavailable, open_store
-from dwh_eventstore.audit import AuditKey, Sealer
+from dwh_eventstore.audit import Sealer, digest_key
 from dwh_eventstore.replay import Sweep
 from dwh_runtime.audit_copies import AuditCopies
-from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable
+from dwh_runtime.aws import Aws, AwsClients, AwsUnavailable, Keys
 from dwh_runtime.broker import make_broker
 from dwh_runtime.depths import QueueDepths
 from dwh_runtime.intake import open_intake
@@ -63,22 +63,26 @@ async def build(
     )
     subscribe(broker, Deps(settings, intake, indexing.index))
     depths = QueueDepths(aws.queues, settings, SERVICE, clock)
+    sealing = _sealing(settings, store, aws, clients.keys, clock)
     return Service(
         settings,
         broker,
         name=SERVICE,
         ready=ready,
-        background=[*intake.background, depths.run, sweep.run, *_sealing(settings, store, aws, clock)],
+        background=[*intake.background, depths.run, sweep.run, *sealing],
         close=[store.close, clients.close],
     )
 
 
-def _sealing(settings: Settings, store: Store, aws: Aws, clock: Clock) -> list[Callable[[], Awaitable[None]]]:
+def _sealing(
+    settings: Settings, store: Store, aws: Aws, keys: Keys, clock: Clock
+) -> list[Callable[[], Awaitable[None]]]:
     """The hourly seal, where there is a key."""
     if settings.audit_key is None:
         return []
     copies = AuditCopies(aws.objects, settings.audit_uri) if settings.audit_uri else None
-    sealer = Sealer(store.backend, AuditKey(settings.audit_key.get_secret_value()), clock, copies)
+    key = digest_key(settings.audit_key.get_secret_value(), keys)
+    sealer = Sealer(store.backend, key, clock, copies)
     timer = LeasedTimer(
         LEASE,
         store.leases,

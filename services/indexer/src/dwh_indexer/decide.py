@@ -8,7 +8,8 @@ Pure. The rules:
 | duplicate | once more: the first copy's process may have died before its fold | duplicate |
 | conflict (same id, other content) | no | quarantined as conflicting-content |
 | rejected (the engine cannot hold it) | no | quarantined as unmappable |
-| no index for the current month, or busy | no | retried |
+| no index for the current month | no | retried |
+| busy | no | retried, never parked: nothing is wrong with the message |
 
 What is folded is always the stored copy: of two facts under one id the first stays.
 """
@@ -51,6 +52,7 @@ class TryAgain:
     """Leave the message in the queue."""
 
     why: str
+    overloaded: bool = False
 
 
 Verdict = Done | Quarantine | TryAgain
@@ -67,5 +69,5 @@ VERDICTS: Mapping[Answer, Verdict] = {
     Answer.CONFLICT: Quarantine(QuarantineReason.CONFLICTING_CONTENT, "this id is stored with other content"),
     Answer.REJECTED: Quarantine(QuarantineReason.UNMAPPABLE, "the store cannot hold this event"),
     Answer.MISSING_INDEX: TryAgain("the current month has no index; `dwh bootstrap` makes it"),
-    Answer.BUSY: TryAgain("the store is overloaded"),
+    Answer.BUSY: TryAgain("the store is overloaded", overloaded=True),
 }

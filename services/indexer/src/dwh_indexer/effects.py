@@ -13,7 +13,7 @@ from dwh_eventstore import Entry, Origin, StoreError
 from dwh_runtime.intake import Outcome, Received
 from dwh_runtime.logging import get_logger
 from dwh_runtime.metrics import PROJECTION_LAG_SECONDS, STORE_APPEND, start_at_zero
-from dwh_runtime.outcomes import Duplicate, Poison, Retry
+from dwh_runtime.outcomes import Duplicate, Poison, Retry, Unavailable
 
 from dwh_indexer.decide import Answer, Done, Quarantine, TryAgain, Verdict, decide
 from dwh_indexer.metrics import BATCH_EVENTS, FOLD_SECONDS, SWEEP_EVENTS, SWEEP_REPAIRED
@@ -137,4 +137,4 @@ def _outcome(event: Event, verdict: Verdict) -> Outcome:
         return Poison(verdict.reason, "event_id", f"{event.event_id}: {verdict.detail}")
     if isinstance(verdict, Done):
         return Duplicate(event.event_id) if verdict.duplicate else None
-    return Retry(verdict.why)
+    return Unavailable(verdict.why) if verdict.overloaded else Retry(verdict.why)

@@ -8,7 +8,19 @@ sealed in turn; that it was made anew is named for ever.
 """
 
 from dwh_eventstore.audit.check import Audited, Finding, audit
-from dwh_eventstore.audit.digests import AuditKey, Digest
+from dwh_eventstore.audit.digests import Digest
+from dwh_eventstore.audit.keys import AuditKey, DigestKey, KmsKey, digest_key
 from dwh_eventstore.audit.seal import Copies, Sealer
 
-__all__ = ["AuditKey", "Audited", "Copies", "Digest", "Finding", "Sealer", "audit"]
+__all__ = [
+    "AuditKey",
+    "Audited",
+    "Copies",
+    "Digest",
+    "DigestKey",
+    "Finding",
+    "KmsKey",
+    "Sealer",
+    "audit",
+    "digest_key",
+]

@@ -1,7 +1,7 @@
 """Compare the log with its digests and name every event that differs."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,7 +9,8 @@ import orjson
 from dwh_contracts.canonical import JsonObject
 
 from dwh_eventstore import indices
-from dwh_eventstore.audit.digests import FIRST, AuditKey, Digest, digest_from, entry_of
+from dwh_eventstore.audit.digests import FIRST, Digest, digest_from, entry_of
+from dwh_eventstore.audit.keys import DigestKey
 from dwh_eventstore.audit.seal import Copies, copy_name, digests_of, entries_of, sealed_partitions
 from dwh_eventstore.backend import Backend, Shard
 from dwh_eventstore.replay.watermark import CatchUp
@@ -50,7 +51,7 @@ class _Sealed:
 
 
 async def audit(
-    backend: Backend, key: AuditKey, *, since: str | None = None, copies: Copies | None = None
+    backend: Backend, key: DigestKey, *, since: str | None = None, copies: Copies | None = None
 ) -> Audited:
     """Check every partition; with `since` only what was sealed from then on.
 
@@ -68,7 +69,7 @@ async def audit(
 
 async def _sealed(
     backend: Backend,
-    key: AuditKey,
+    key: DigestKey,
     partition: str,
     since: str | None,
     copies: Copies | None,
@@ -77,7 +78,7 @@ async def _sealed(
     sealed, previous, expected = _Sealed(), FIRST, 0
     async for document in digests_of(backend, partition):
         digest = digest_from(document)
-        problems = list(_problems(document, digest, key, previous, expected))
+        problems = await _problems(document, digest, key, previous, expected)
         problems += await _copy_problems(copies, digest, document)
         previous, expected = digest.hash, digest.sequence + 1
         answer.digests += 1
@@ -94,13 +95,17 @@ async def _sealed(
     return sealed
 
 
-def _problems(
-    document: JsonObject, digest: Digest, key: AuditKey, previous: str, expected: int
-) -> Iterator[str]:
-    if document.get("hash") != digest.hash or not key.signed(digest.hash, str(document.get("signature"))):
-        yield "it is not signed by this key, or was changed since"
+async def _problems(
+    document: JsonObject, digest: Digest, key: DigestKey, previous: str, expected: int
+) -> list[str]:
+    found = []
+    if document.get("hash") != digest.hash or not await key.signed(
+        digest.hash, str(document.get("signature"))
+    ):
+        found.append("it is not signed by this key, or was changed since")
     if digest.previous != previous or digest.sequence != expected:
-        yield "it does not follow the one before"
+        found.append("it does not follow the one before")
+    return found
 
 
 async def _copy_problems(copies: Copies | None, digest: Digest, document: JsonObject) -> list[str]:

@@ -5,49 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dwh_contracts.canonical import JsonObject, canonical_json
 
 from dwh_eventstore.backend import Found
-from dwh_eventstore.errors import StoreError
 from dwh_eventstore.hashing import content_hash
 
 Entry = tuple[str, str]
 """Id of an event and the hash of its content as it is stored."""
 FIRST = ""
 """What the first digest of a partition names as the one before."""
-_KEY_BYTES = 32
-
-
-class AuditKey:
-    """The Ed25519 key that seals; made of 64 hex digits."""
-
-    def __init__(self, text: str) -> None:
-        """Read the key.
-
-        Raises:
-            StoreError: it is none; the text is not repeated.
-        """
-        try:
-            seed = bytes.fromhex(text)
-        except ValueError:
-            seed = b""
-        if len(seed) != _KEY_BYTES:
-            raise StoreError("DWH_AUDIT_KEY must be an Ed25519 key of 64 hex digits")
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-
-    def sign(self, text: str) -> str:
-        """The signature, in hex."""
-        return self._key.sign(text.encode()).hex()
-
-    def signed(self, text: str, signature: str) -> bool:
-        """Whether this key made the signature."""
-        try:
-            self._key.public_key().verify(bytes.fromhex(signature), text.encode())
-        except (InvalidSignature, ValueError):
-            return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +42,9 @@ class Digest:
         """Under which it is kept."""
         return f"{self.partition}|{self.sequence:08d}"
 
-    def document(self, key: AuditKey) -> JsonObject:
-        """As it is kept."""
-        return {**asdict(self), "kind": "digest", "hash": self.hash, "signature": key.sign(self.hash)}
+    def document(self, signature: str) -> JsonObject:
+        """As it is kept, with the signature of its hash."""
+        return {**asdict(self), "kind": "digest", "hash": self.hash, "signature": signature}
 
 
 def digest_from(document: JsonObject) -> Digest:

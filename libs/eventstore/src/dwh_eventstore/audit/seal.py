@@ -13,7 +13,8 @@ from dwh_contracts.clock import Clock
 from dwh_contracts.times import format_time, parse_time
 
 from dwh_eventstore import indices
-from dwh_eventstore.audit.digests import FIRST, AuditKey, Digest, Entry, digest_from, entry_of, sha256_of
+from dwh_eventstore.audit.digests import FIRST, Digest, Entry, digest_from, entry_of, sha256_of
+from dwh_eventstore.audit.keys import DigestKey
 from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Shard
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.replay.watermark import CatchUp
@@ -37,7 +38,7 @@ class Copies(Protocol):
 class Sealer:
     """Seals all partitions of the log."""
 
-    def __init__(self, backend: Backend, key: AuditKey, clock: Clock, copies: Copies | None = None) -> None:
+    def __init__(self, backend: Backend, key: DigestKey, clock: Clock, copies: Copies | None = None) -> None:
         self._backend = backend
         self._key = key
         self._clock = clock
@@ -79,7 +80,7 @@ class Sealer:
             sealed_at=format_time(self._clock.now()),
         )
         await self._write([Create(indices.DIGESTS, *part) for part in _parts(digest, entries)])
-        document = digest.document(self._key)
+        document = digest.document(await self._key.sign(digest.hash))
         if self._copies is not None:
             ordered: Any = sorted(entries)
             await self._copies.put(copy_name(digest), canonical_json({**document, "events": ordered}))

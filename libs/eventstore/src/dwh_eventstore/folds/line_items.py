@@ -19,6 +19,7 @@ from dwh_eventstore.folds.registers import Key, claim, memory_of
 MODEL = "job-line-items"
 _RUN_FIELDS = ("environment", "job_name", "job_run_id", "attempt")
 NUMBERS = ("value", "threshold", "count", "records", "dropped", "bytes", "file_count")
+_NO_NUMBERS: JsonObject = dict.fromkeys(NUMBERS)
 _KINDS: Sequence[tuple[str, tuple[str, ...], str]] = (
     ("check", ("quality", "checks"), "name"),
     ("drop_reason", ("metrics", "drop_reasons"), "reason"),
@@ -79,9 +80,8 @@ def _blank(item_id: str, run: JsonObject) -> JsonObject:
 
 def _line(kind: str | None, name: str | None, member: Mapping[str, JsonValue]) -> JsonObject:
     status = member.get("status") if kind == "check" else None
-    fields = _FIELDS.get(kind or "", ())
-    numbers = {each: _number(member.get(each)) if each in fields else None for each in NUMBERS}
-    return {"kind": kind, "name": name, "status": status, **numbers}
+    numbers = {each: _number(member.get(each)) for each in _FIELDS.get(kind or "", ())}
+    return {"kind": kind, "name": name, "status": status, **_NO_NUMBERS, **numbers}
 
 
 def _number(value: JsonValue) -> JsonValue:

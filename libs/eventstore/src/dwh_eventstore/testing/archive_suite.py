@@ -66,6 +66,22 @@ class ArchiveSuite:
         assert {model: await documents(store, model) for model in MODELS} == before
         assert all(not each.differences for each in await verify(store.backend, None, clock=store.clock))
 
+    async def test_an_archive_brings_back_a_partition_that_was_lost_and_nothing_twice(
+        self, store: Store
+    ) -> None:
+        events = story()
+        await store.record(events)
+        folder = Folder()
+        await archive.export(store.backend, folder, "file:///x")
+        before = {model: await documents(store, model) for model in MODELS}
+        lost = [event for event in events if event.family == "job"]
+        await store.backend.drop_index(indices.month_index("job", events[0].timestamp))
+        await bootstrap_backend(store.backend, replicas=0, now=store.clock.now())
+        await store.backend.settle()
+        imported = await self.imported(store, folder)
+        assert imported.outcomes == {"stored": len(lost), "duplicate": len(events) - len(lost)}
+        assert {model: await documents(store, model) for model in MODELS} == before
+
     async def imported(self, store: Store, folder: Folder) -> archive.Imported:
         return await archive.import_files(
             store.backend, store.record, folder, "file:///x", environment=store.environment

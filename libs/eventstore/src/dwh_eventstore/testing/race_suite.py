@@ -2,6 +2,7 @@
 # ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
@@ -25,6 +26,15 @@ async def _run_document(store: Store, run: RunFacts) -> dict[str, Any]:
     document = await store.read_models.get(indices.JOB_EVENTS, run.run_id)
     assert document is not None
     return document
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """Where one copy of a message came from."""
+
+    sns_message_id: str
+    topic: str | None = "arn:aws:sns:us-east-1:000000000000:dwh-local-job-approvals"
+    sqs_message_id: str | None = None
 
 
 class RaceSuite:
@@ -84,3 +94,32 @@ class RaceSuite:
             document = await _run_document(store, run)
             assert (document["approval_status"], document["approval_conflict"]) == ("APPROVED", True)
             assert {item["decision"] for item in document["approvals"]} == {"APPROVED", "REJECTED"}
+
+    async def test_the_same_decision_under_a_new_sns_id_is_a_duplicate_and_changes_nothing(
+        self, store: Store
+    ) -> None:
+        run = job_of(store)
+        decision = run.decision()
+        await store.record([run.completed(), run.accepted(decision)])
+        assert await store.record([decision], [_Delivery("sns-1")]) == [Appended.STORED]
+        before = await _run_document(store, run)
+        assert await store.record([decision], [_Delivery("sns-2")]) == [Appended.DUPLICATE]
+        assert await _run_document(store, run) == before
+
+    async def test_a_late_rejection_of_earlier_time_after_the_dag_ran_changes_no_state_and_is_a_conflict(
+        self, store: Store
+    ) -> None:
+        run = job_of(store)
+        approve, reject = run.decision("APPROVED", "ann", 5), run.decision("REJECTED", "bob", 3)
+        await store.record([run.completed(), run.requested(), approve, run.accepted(approve)])
+        ended: JsonObject = {"state": "success", "duration_seconds": 1.0, "end_date": run.at(9)}
+        dag_run = [run.dag_run("dag_run_created", 8), run.dag_run("dag_run_finished", 9, **ended)]
+        await store.record([run.trigger("requested", 6), run.trigger("sent", 7), *dag_run])
+        before = await store.read_models.get(indices.JOB_TRIGGERS, run.trigger_id)
+        await store.record([reject, run.verdict(reject, "conflict", 10)])
+        document = await _run_document(store, run)
+        shown = ("approval_status", "approved_by", "approval_conflict")
+        assert tuple(document[name] for name in shown) == ("APPROVED", "ann", True)
+        assert before is not None
+        assert before["dag_run_state"] == "success"
+        assert await store.read_models.get(indices.JOB_TRIGGERS, run.trigger_id) == before

@@ -18,6 +18,7 @@ from faststream_sqs.consume.lanes import KeyOf, Lanes
 from faststream_sqs.consume.permits import Permits
 from faststream_sqs.consume.poller import Poller
 from faststream_sqs.consume.settler import Settler
+from faststream_sqs.consume.spell import Spell
 from faststream_sqs.consume.workers import Backlog, Run, Workers
 from faststream_sqs.parking import parked_copy
 from faststream_sqs.schemas import MAX_BATCH, MAX_VISIBILITY_SECONDS, Batch, Fate, Heartbeat, Parking, Retry
@@ -79,6 +80,7 @@ class QueueConsumer:
         self._stopped: asyncio.Task[None] | None = None
         self._background: set[asyncio.Future[None]] = set()
         self._beating: asyncio.Future[None] | None = None
+        self._failed_polls, self._failed_settles = Spell(clock), Spell(clock)
         self.settle_failures = 0
         self.held = 0
         self.permits = Permits(options.permits)
@@ -399,11 +401,13 @@ class QueueConsumer:
         task.add_done_callback(self._background.discard)
 
     def _poll_failed(self, error: Exception, times: int) -> None:
-        if times & (times - 1) == 0:  # 1, 2, 4, 8 …: an outage is no flood
-            text = f"receive from {self._options.queue} failed {times} times in a row: {error}"
+        if count := self._failed_polls.note():
+            text = f"receive from {self._options.queue} failed {count} times, {times} in a row: {error}"
             self._log(logging.ERROR, text, None if isinstance(error, TransportError) else error)
 
     def _settle_failed(self, code: str, detail: str) -> None:
         self.settle_failures += 1
-        text = f"settling a message of {self._options.queue} failed: {explained(code, detail)}"
-        self._log(logging.WARNING, text, None)
+        if count := self._failed_settles.note():
+            reason = explained(code, detail)
+            text = f"settling messages of {self._options.queue} failed {count} times: {reason}"
+            self._log(logging.WARNING, text, None)

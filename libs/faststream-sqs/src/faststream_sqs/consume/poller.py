@@ -17,7 +17,9 @@ from faststream_sqs.schemas import MAX_BATCH
 from faststream_sqs.transport.protocol import RawMessage
 
 FIRST_BACK_OFF_SECONDS = 0.5
-LAST_BACK_OFF_SECONDS = 10.0
+LAST_BACK_OFF_SECONDS = 5.0
+"""With one more refusal, for credentials that were renewed a moment too early, still within ten seconds."""
+
 WEDGED_AFTER_SECONDS = 40.0
 """A poll may take this much longer than its wait before its lane counts as stuck."""
 
@@ -151,8 +153,9 @@ class Poller:
             self._mark(lane, LaneState.POLLING)
             count = await self._poll(permits)
             if count is None:
+                spent = self._clock.monotonic() - lane.since
                 self._mark(lane, LaneState.BACKING_OFF)
-                await self._back_off()
+                await self._back_off(spent)
             elif count == 0 and lane is not self.lanes[0]:
                 break
             elif count == MAX_BATCH and len(self.lanes) < self._max_lanes and not self._stopping.is_set():
@@ -177,7 +180,9 @@ class Poller:
         self.failures = 0
         return count
 
-    async def _back_off(self) -> None:
+    async def _back_off(self, spent: float) -> None:
+        """Pause between attempts; the time that the failed one took counts, so a time-out needs no more."""
         bound = min(LAST_BACK_OFF_SECONDS, FIRST_BACK_OFF_SECONDS * 2.0 ** min(self.failures - 1, 10))
         seconds = bound * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
-        await wait_for_event(self._clock, self._stopping, seconds)
+        if seconds > spent:
+            await wait_for_event(self._clock, self._stopping, seconds - spent)

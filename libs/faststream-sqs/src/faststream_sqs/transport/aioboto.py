@@ -53,6 +53,7 @@ class AiobotocoreTransport:
         self._control: Any = None
         self._topics: Any = None
         self._sizes = (1, 0.0)
+        self._models: Any = None
         self._refused = False
         self._renewed_at = float("-inf")
         self._renewing = asyncio.Lock()
@@ -68,6 +69,10 @@ class AiobotocoreTransport:
     async def _open(self) -> None:
         polls, wait_seconds = self._sizes
         session, pool = self._clients.session_factory(), 2 * polls + 10
+        if self._models is None:
+            self._models = session.get_component("data_loader")
+        else:  # those of the services take 10 MB and most of the time
+            session.register_component("data_loader", self._models)
         (control, topics), stack = await self._clients.open(
             ("sqs", _config(pool=pool, read_timeout=CONTROL_TIMEOUT_SECONDS)),
             ("sns", _config(pool=10, read_timeout=CONTROL_TIMEOUT_SECONDS)),
@@ -84,9 +89,10 @@ class AiobotocoreTransport:
 
     async def close(self) -> None:
         """Close the clients and their pools."""
-        stack, self._stack = self._stack, None
-        self._poll = self._settle = self._control = self._topics = None
-        retired, self._retired = self._retired, []
+        async with self._renewing:
+            stack, self._stack = self._stack, None
+            self._poll = self._settle = self._control = self._topics = None
+            retired, self._retired = self._retired, []
         for old in (*(stack for _, stack in retired), *((stack,) if stack is not None else ())):
             await old.aclose()
 
@@ -94,7 +100,7 @@ class AiobotocoreTransport:
     async def _calling(self) -> AsyncIterator[None]:
         try:
             async with _translated():
-                if self._refused:
+                if self._refused or self._retired:
                     await self._renew()
                 yield
         except TransportError as error:
@@ -102,18 +108,17 @@ class AiobotocoreTransport:
             raise
 
     async def _renew(self) -> None:
-        """Replace the clients; the old ones stay open for calls under way."""
+        """Replace clients that were refused; the old ones stay open until calls under way must have ended."""
         async with self._renewing:
             now = asyncio.get_running_loop().time()
-            if not self._refused or self._stack is None or now - self._renewed_at < RENEWAL_SECONDS:
-                return
-            self._renewed_at = now
-            old = self._stack
-            await self._open()
-            self._refused = False
-            self._retired.append((now, old))
+            if self._refused and self._stack is not None and now - self._renewed_at >= RENEWAL_SECONDS:
+                self._renewed_at = now
+                old = self._stack
+                await self._open()
+                self._refused = False
+                self._retired.append((now, old))
             longest = self._sizes[1] + 2 * ANSWER_MARGIN_SECONDS
-            while self._retired[0][0] < now - longest:
+            while self._retired and self._retired[0][0] < now - longest:
                 _, unused = self._retired.pop(0)
                 await unused.aclose()
 

@@ -48,9 +48,6 @@ class Faults:
             due.pop(0)
         return fault
 
-    def refuses(self, authorization: str) -> bool:
-        """Whether the call is signed with a key that is no longer good."""
-        if self.access_keys is None:
-            return False
-        _, _, rest = authorization.partition("Credential=")
-        return rest.partition("/")[0] not in self.access_keys
+    def refuses(self, access_key: str) -> bool:
+        """Whether a call signed with this key is refused because it is no longer good."""
+        return self.access_keys is not None and access_key not in self.access_keys

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 HEAD_END = b"\r\n\r\n"
-REASONS = {200: b"OK", 400: b"Bad Request", 403: b"Forbidden", 500: b"Internal Server Error"}
+REASONS = {
+    200: b"OK",
+    400: b"Bad Request",
+    403: b"Forbidden",
+    500: b"Internal Server Error",
+    503: b"Service Unavailable",
+}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,18 @@ class Request:
     def operation(self) -> str:
         """`ReceiveMessage` and so on; empty when the client speaks another protocol."""
         return self.headers.get("x-amz-target", "").rpartition(".")[2]
+
+    @property
+    def access_key(self) -> str:
+        """The id of the key that the call is signed with; empty when it is not signed."""
+        _, _, rest = self.headers.get("authorization", "").partition("Credential=")
+        return rest.partition("/")[0]
+
+
+def headers_of(head: bytes) -> dict[str, str]:
+    """The headers by lower-case name, from everything before the empty line."""
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +116,12 @@ class Connection(asyncio.Protocol):
         end = self._buffer.find(HEAD_END)
         if end < 0:
             return None
-        lines = self._buffer[:end].decode("latin-1").split("\r\n")[1:]
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = headers_of(bytes(self._buffer[:end]))
         start = end + len(HEAD_END)
         stop = start + int(headers.get("content-length", "0"))
         if len(self._buffer) < stop:
             if headers.get("expect") == "100-continue" and len(self._buffer) == start and self._transport:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._transport.write(CONTINUE)
             return None
         body = bytes(self._buffer[start:stop])
         del self._buffer[:stop]

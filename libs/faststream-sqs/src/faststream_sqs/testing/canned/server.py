@@ -80,7 +80,7 @@ class CannedSQS:
     def _respond(self, request: Request) -> Response | Awaitable[Response]:
         operation = request.operation
         self.calls[operation] += 1
-        if self._faults.refuses(request.headers.get("authorization", "")):
+        if self._faults.refuses(request.access_key):
             return refusal("ExpiredToken", 403)
         fault = self._faults.next(operation)
         delay = self._latency + (fault.delay_seconds if fault else 0.0)

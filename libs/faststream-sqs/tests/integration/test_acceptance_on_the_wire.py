@@ -88,10 +88,10 @@ async def test_second_stop_stop_during_start_and_start_after_stop(a_broker, topo
 async def test_handler_of_three_visibility_times_is_one_delivery(a_broker, topology):
     url, seen, broker = await topology.queue("orders"), [], a_broker()
 
-    @broker.subscriber(url, wait_time=1, visibility=1)
+    @broker.subscriber(url, wait_time=1, visibility=3)
     async def on_order(message: Message):
         seen.append(message.receive_count)
-        await asyncio.sleep(3)
+        await asyncio.sleep(9)
 
     async with broker:
         await topology.send(url, "1")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from dwh_contracts.canonical import content_hash
 from dwh_eventstore import Store, indices
 from dwh_eventstore.audit import AuditKey, Sealer, audit
+from dwh_eventstore.hashing import content_hash
 from dwh_eventstore.replay import CatchUp, partitions
 from measured_events import plain
 from node import PAGE, Raw

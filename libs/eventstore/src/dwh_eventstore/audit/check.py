@@ -126,7 +126,7 @@ async def _compare(
             Finding("recreated", partition, partition, "the index is not the one that was sealed")
         )
     if shard is not None:
-        async for page in backend.scan(shard, range_.after, ("body", "recorded_at")):
+        async for page in backend.scan(shard, range_.after):
             for found in page:
                 event_id, content = entry_of(found)
                 seen.add(event_id)

@@ -157,6 +157,6 @@ def _listed(part: Found) -> list[Any]:
 
 
 async def _scanned(backend: Backend, shard: Shard, after: int) -> AsyncIterator[Found]:
-    async for page in backend.scan(shard, after, ("body", "recorded_at")):
+    async for page in backend.scan(shard, after):
         for found in page:
             yield found

@@ -8,6 +8,7 @@ where its checkpoint stands, and repeating a part of it changes nothing.
 """
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -39,6 +40,7 @@ from dwh_eventstore.replay.watermark import (
 
 CHUNK_EVENTS = 2000
 _CHUNKS_UNDER_WAY = 2
+_SHORTER = 0.8
 LAG_SECONDS = 1.0
 """A round of catching up that took less is followed by the swap."""
 
@@ -250,12 +252,18 @@ class Rebuild:
         return state
 
     async def _follow(self, state: _State, index: str) -> None:
-        """Fold the log into an index until less than a second of it is left."""
+        """Fold the log into an index until less than a second of it is left, or rounds get no shorter.
+
+        The latter is a machine too busy to come closer: waiting on would bring the swap no nearer.
+        """
+        before = math.inf
         while True:
             started = self._clock.monotonic()
             await self._pass(state, index, await self._reader.watermark(), "replay")
-            if self._clock.monotonic() - started < LAG_SECONDS:
+            took = self._clock.monotonic() - started
+            if took < LAG_SECONDS or took > _SHORTER * before:
                 return
+            before = took
 
     async def _swap(self, source: str, target: str) -> None:
         """Readers go from one complete index to another: what was folded is searchable before."""

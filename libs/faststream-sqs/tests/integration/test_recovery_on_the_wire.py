@@ -8,7 +8,8 @@ import logging
 import time
 
 import pytest
-from aiobotocore.session import get_session
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
 from aiohttp import web
 from faststream_sqs import SQSBroker
 from faststream_sqs.testing import ManualClock, eventually
@@ -249,17 +250,19 @@ async def test_process_that_starts_without_good_credentials_consumes_once_it_has
 async def test_ping_turns_false_within_a_minute_of_a_poll_that_hangs_inside_the_sdk_and_not_before_its_time():
     clock, hangs, hung = ManualClock(), asyncio.Event(), asyncio.Event()
 
-    async def before_call(**_):
-        if hangs.is_set():
-            hung.set()
-            await asyncio.Event().wait()
+    class Keys(AioCredentials):
+        async def get_frozen_credentials(self):
+            if hangs.is_set():
+                hung.set()
+                await asyncio.Event().wait()
+            return await super().get_frozen_credentials()
 
-    def session():
-        session = get_session()
-        session.register("before-call.sqs.ReceiveMessage", before_call)
-        return session
+    class Session(AioSession):
+        async def get_credentials(self):
+            found = await super().get_credentials()
+            return Keys(found.access_key, found.secret_key)
 
-    async with a_line(clock=clock, session_factory=session) as line:
+    async with a_line(clock=clock, session_factory=Session) as line:
         await line.handles_more()
         hangs.set()
         await hung.wait()

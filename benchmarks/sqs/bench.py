@@ -36,6 +36,12 @@ PLAN = {
 }
 
 
+SETTINGS = """Bodies of 700 bytes. Ours and the plain loop read them with a pydantic model, the others as JSON.
+Single: 50 workers, 50 prefetched. Batch: ten to a handler, ten workers. Plain loop: four side by side, no
+heartbeat, no retries. Celery: prefetch 100; taskiq: 100 tasks at once; dramatiq: eight threads;
+sqs-workers: one process, batched deletes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One contender; `reason` says why there are no figures."""
@@ -161,7 +167,7 @@ async def main() -> int:
             continue
         results.append(await measure(name, script, python, asked.messages, asked.seconds))
         print(table(results[-1:]).splitlines()[-1], flush=True)
-    print("\n" + table(results))
+    print("\n" + table(results) + "\n\n" + SETTINGS)
     if not asked.only:
         RESULTS.mkdir(parents=True, exist_ok=True)
         record = {

@@ -1,12 +1,12 @@
 """The loop that people write by hand: receive ten, handle, delete ten. No heartbeat, no retries."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
 from aiobotocore.session import get_session
 from contender import QUEUE_URL, REGION, run
+from event_model import JobEvent
 from ours_single import fill
 
 LANES = 4
@@ -22,7 +22,7 @@ def consume(handled: Callable[[int], None]) -> None:
             )
             entries = []
             for index, message in enumerate(answer.get("Messages", ())):
-                handled(json.loads(message["Body"])["number"])
+                handled(JobEvent.model_validate_json(message["Body"]).number)
                 entries.append({"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]})
             if entries:
                 await client.delete_message_batch(QueueUrl=QUEUE_URL, Entries=entries)

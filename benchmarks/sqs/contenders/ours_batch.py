@@ -1,11 +1,11 @@
 """faststream_sqs, ten messages to a handler."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
 from contender import ENDPOINT, QUEUE, REGION, run
+from event_model import JobEvent
 from faststream_sqs import Batch, BatchOutcome, SQSBroker
 from faststream_sqs.annotations import BatchMessage
 from ours_single import fill
@@ -17,9 +17,9 @@ def consume(handled: Callable[[int], None]) -> None:
 
     @broker.subscriber(QUEUE, max_workers=10, prefetch=20, batch=Batch(10, 0.01))
     async def on_events(message: BatchMessage) -> BatchOutcome:
-        events: Any = message.decode_each(json.loads)
+        events: Any = message.decode_each(JobEvent.model_validate_json)
         for index, event in events:
-            handled(event["number"])
+            handled(event.number)
             events.outcome.ack(index)
         outcome: BatchOutcome = events.outcome
         return outcome

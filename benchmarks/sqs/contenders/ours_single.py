@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contender import ENDPOINT, QUEUE, REGION, run
+from event_model import JobEvent
 from faststream_sqs import SQSBroker
 
 
@@ -23,8 +24,8 @@ def consume(handled: Callable[[int], None]) -> None:
     broker = SQSBroker(REGION, endpoint_url=ENDPOINT, logger=None)
 
     @broker.subscriber(QUEUE, max_workers=50, prefetch=50)
-    async def on_event(body: dict[str, Any]) -> None:
-        handled(body["number"])
+    async def on_event(body: JobEvent) -> None:
+        handled(body.number)
 
     async def serve() -> None:
         await broker.start()

@@ -36,7 +36,7 @@ PLAN = {
 }
 
 
-SETTINGS = """Bodies of 700 bytes. Ours and the plain loop read them with a pydantic model, the others as JSON.
+SETTINGS = """Bodies of 700 bytes; ours and the plain loop read them with a pydantic model, others as JSON.
 Single: 50 workers, 50 prefetched. Batch: ten to a handler, ten workers. Plain loop: four side by side, no
 heartbeat, no retries. Celery: prefetch 100; taskiq: 100 tasks at once; dramatiq: eight threads;
 sqs-workers: one process, batched deletes."""

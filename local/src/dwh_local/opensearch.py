@@ -118,7 +118,7 @@ def prepare(directory: Path, port: int, settings: Mapping[str, str] | None = Non
     config.mkdir(parents=True, exist_ok=True)
     (config / "opensearch.yml").write_text(
         "network.host: 127.0.0.1\n"
-        f"transport.port: {port + 100}\n"
+        f"transport.port: {port + 100}-{port + 199}\n"
         "discovery.type: single-node\n"
         "cluster.routing.allocation.disk.threshold_enabled: false\n"
         "cluster.max_shards_per_node: 3000\n"

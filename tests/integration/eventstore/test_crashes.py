@@ -138,9 +138,10 @@ async def test_of_writers_killed_at_random_points_no_acknowledged_event_is_lost_
     assert await redelivered(store, writers) == []
 
 
+@pytest.mark.prove
 async def test_a_writer_that_acknowledges_before_the_append_loses_events_so_the_kills_hit(store, node):
     writers = Writers(store, node.url, random.Random(1), before=True)
-    for _ in range(5):
+    for _ in range(50):
         writers.kill_one()
     writers.end()
     lost, doubled = await lost_and_doubled(store, writers)
@@ -174,6 +175,7 @@ async def test_of_a_node_killed_amid_bulk_requests_no_acknowledged_event_is_lost
     assert await redelivered(store, writers) == []
 
 
+@pytest.mark.prove
 async def test_with_an_asynchronous_translog_a_killed_node_loses_acknowledged_events(store, node):
     async def durability(value):
         await store.backend._ask("PUT", "/events-*/_settings", {"index.translog.durability": value})

@@ -22,7 +22,7 @@ from dwh_local import opensearch, secured
 from dwh_local.paths import checkout
 from dwh_local.testing import free_port
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.prove]
 SERVICES = ("indexer", "alerts", "orchestrator", "approvals")
 USERS = (*SERVICES, "selftest")
 PASSWORD = "a-long-Passphrase-of-4-tests!"
@@ -74,7 +74,9 @@ def trusting(node: secured.SecuredNode) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def users(node: secured.SecuredNode, trusting: None, tmp_path_factory: pytest.TempPathFactory) -> Secured:
+def users(
+    node: secured.SecuredNode, trusting: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Secured]:
     arns = {name: f"arn:aws:iam::000000000000:role/dwh-local-{name}" for name in USERS}
     with node.as_admin() as admin:
         for path in printed(arns, tmp_path_factory.mktemp("roles")):
@@ -91,7 +93,9 @@ def users(node: secured.SecuredNode, trusting: None, tmp_path_factory: pytest.Te
             ("kept/one?wait_for_completion=true", {"indices": "events-*", "include_global_state": False}),
         ):
             assert master.put(f"/_snapshot/{path}", json=body).status_code == 200
-    return made
+    yield made
+    for client in made.clients.values():
+        client.close()
 
 
 def printed(arns: dict[str, str], folder: Path) -> list[Path]:

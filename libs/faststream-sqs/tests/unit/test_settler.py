@@ -71,6 +71,17 @@ async def test_invalid_receipt_is_final(clock):
     assert len(transport.calls) == 1
 
 
+async def test_id_is_remembered_while_its_delete_waits_for_another_try(clock):
+    """Its lock may run out meanwhile, and SQS hand the message out again before the delete has ended."""
+    settler = a_settler(ScriptedTransport(TransportError("ServiceUnavailable", "")), clock)
+    done = settler.delete(held(1))
+    await eventually(lambda: clock.sleepers == 1)
+    assert "m1" in settler.remembered
+    await clock.advance(1)
+    assert await done is True
+    assert "m1" not in settler.remembered
+
+
 async def test_delete_ends_with_its_lock_and_the_id_is_remembered(clock):
     transport = ScriptedTransport(*[TransportError("ServiceUnavailable", "")] * 100)
     settler = a_settler(transport, clock)

@@ -1,8 +1,8 @@
 """Deletes and changes of visibility of one queue, ten to a call.
 
 Promises that every request ends: confirmed, or refused because the lock is gone. A failed entry is tried
-again while its lock holds. Ids whose delete failed or came late are remembered, so that a redelivery of
-work already done is deleted without running the handler.
+again while its lock holds. Ids are remembered until their delete is confirmed in time, so that a redelivery
+of work already done is deleted without running the handler.
 """
 
 import asyncio
@@ -79,6 +79,7 @@ class Settler:
 
     def delete(self, delivery: Delivery) -> "asyncio.Future[bool]":
         """Ask for a delete; the future says whether SQS confirmed it while the lock held."""
+        self.remembered.add(delivery.raw.message_id)  # its lock may run out before the delete gets through
         done = self._deletes.ask(delivery, None)
         done.add_done_callback(lambda future: self._remember(delivery, future))
         return done

@@ -17,6 +17,7 @@ URLS = st.sampled_from(
         "https://sqs.eu-central-1.amazonaws.com",
         "https://sqs.eu-central-1.amazonaws.com/",
         "http://127.0.0.1:4566",
+        "http://[::1]:4566",
         "https://vpce-0a-1b.sqs.eu-central-1.vpce.amazonaws.com:8443/proxy/sqs",
     ]
 )

@@ -46,7 +46,8 @@ class Signer:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         port = "" if parts.port in {None, USUAL_PORTS.get(parts.scheme)} else f":{parts.port}"
-        self._host = f"{parts.hostname}{port}"
+        name = parts.hostname or ""
+        self._host = f"[{name}]{port}" if ":" in name else f"{name}{port}"
         self._path = parts.path or "/"
 
     def headers(

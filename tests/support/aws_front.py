@@ -28,7 +28,7 @@ STS_NAMES = {
     "Expiration": "Expiration",
 }
 EMPTY_ANSWERS = {
-    "/_bulk": {"items": []},
+    "/_bulk": {"errors": False, "items": []},
     "/_mget": {"docs": []},
     "/_search": {"_shards": {"failed": 0, "total": 1}, "timed_out": False, "hits": {"hits": []}},
 }

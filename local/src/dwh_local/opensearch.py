@@ -154,13 +154,26 @@ def start_installed(
 ) -> Node:
     """`start_node` from an installation that is at hand."""
     prepare(directory, port, settings)
-    child = Child(installation.command(directory, port, archiving=archiving), log=directory / "node.log")
-    node = Node(f"http://127.0.0.1:{port}", child)
-    ready = until(lambda: not child.alive() or answers(node.url, directory), seconds=ready_seconds)
+    url = f"http://127.0.0.1:{port}"
+    command = installation.command(directory, port, archiving=archiving)
+    named = f"the OpenSearch node on port {port}"
+    return Node(url, run(command, directory, lambda: answers(url, directory), named, ready_seconds))
+
+
+def run(
+    command: Sequence[str], directory: Path, works: Callable[[], bool], named: str, ready_seconds: float
+) -> Child:
+    """The process of a node, once it works; `named` is what errors call it.
+
+    Raises:
+        NotReady: it ended, or did not work within so many seconds; with the end of its log.
+    """
+    child = Child(command, log=directory / "node.log")
+    ready = until(lambda: not child.alive() or works(), seconds=ready_seconds)
     if not ready or not child.alive():
         child.stop()
-        raise NotReady(f"the OpenSearch node on port {port} did not start:\n{child.tail()}")
-    return node
+        raise NotReady(f"{named} did not start:\n{child.tail()}")
+    return child
 
 
 def _make_archive(installation: Installation, directory: Path) -> None:

@@ -20,13 +20,11 @@ import httpx
 from dwh_local import certificates, opensearch
 from dwh_local.certificates import Pair
 from dwh_local.children import Child
-from dwh_local.errors import NotReady
 from dwh_local.ivy import Fetched, fetch, verified
 from dwh_local.jars import jars_folder, line_named
 from dwh_local.java import find_java
 from dwh_local.opensearch import Installation
 from dwh_local.paths import Checkout, checkout
-from dwh_local.waiting import until
 
 LINE = "2.19"
 PLUGIN = "org.opensearch.security.OpenSearchSecurityPlugin"
@@ -74,21 +72,17 @@ class SecuredNode:
 
     def as_admin(self) -> httpx.Client:
         """A client that may do everything, by its certificate."""
-        return httpx.Client(base_url=self.url, verify=self._trusting(self.admin), timeout=30)
+        return _as_admin(self.url, self.authority, self.admin)
 
     def as_user(self, name: str, password: str) -> httpx.Client:
         """A client with a name and a password."""
-        return httpx.Client(base_url=self.url, verify=self._trusting(), auth=(name, password), timeout=30)
+        return httpx.Client(
+            base_url=self.url, verify=_trusting(self.authority), auth=(name, password), timeout=30
+        )
 
     def stop(self) -> None:
         """End the node."""
         self.process.stop()
-
-    def _trusting(self, pair: Pair | None = None) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.authority)
-        if pair is not None:
-            context.load_cert_chain(pair.certificate, pair.key)
-        return context
 
 
 def ensure_plugin(place: Checkout, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -123,14 +117,22 @@ def start(
         (config / "opensearch-security" / f"{name}.yml").write_text(json.dumps(told))
     made = certificates.make(config, ("node", "admin"))
     opensearch.prepare(directory, port, {**_settings(), **(settings or {})})
-    child = Child(installation.command(directory, port), log=directory / "node.log")
-    node = SecuredNode(f"https://localhost:{port}", made.authority, made.pairs["admin"], child)
-    with node.as_admin() as admin:
-        ready = until(lambda: not child.alive() or _answers(admin, directory), seconds=READY_SECONDS)
-    if not ready or not child.alive():
-        child.stop()
-        raise NotReady(f"the OpenSearch node with users on port {port} did not start:\n{child.tail()}")
-    return node
+    url, administrator = f"https://localhost:{port}", made.pairs["admin"]
+    command = installation.command(directory, port)
+    named = f"the OpenSearch node with users on port {port}"
+    with _as_admin(url, made.authority, administrator) as admin:
+        child = opensearch.run(command, directory, lambda: _answers(admin, directory), named, READY_SECONDS)
+    return SecuredNode(url, made.authority, administrator, child)
+
+
+def _as_admin(url: str, authority: Path, admin: Pair) -> httpx.Client:
+    context = _trusting(authority)
+    context.load_cert_chain(admin.certificate, admin.key)
+    return httpx.Client(base_url=url, verify=context, timeout=30)
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authority)
 
 
 def _settings() -> dict[str, str]:

@@ -89,7 +89,7 @@ class OpenSearchBackend:
         except TransportError as error:
             return Answer(error.status_code, reason=_reason(error))
         items = [written(item) for item in answer["items"]]
-        if answer.get("errors") and (denied := denied_by(answer["items"])):
+        if answer["errors"] and (denied := denied_by(answer["items"])):
             return Answer(_FORBIDDEN, reason=denied)
         return Answer(_OK, items)
 

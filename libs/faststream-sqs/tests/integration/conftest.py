@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiobotocore.session import get_session
+from faststream_sqs.testing.canned import CannedSQS
 from faststream_sqs.transport.aioboto import AiobotocoreTransport
 
 REPOSITORY = Path(__file__).parents[4]
@@ -82,6 +83,14 @@ async def _answers(url, process, log):
             except aiohttp.ClientError:
                 await asyncio.sleep(0.1)
     raise RuntimeError(log.read_text())
+
+
+@pytest.fixture
+async def server():
+    """SQS from memory, with a queue `orders`."""
+    async with CannedSQS() as server:
+        server.queue("orders")
+        yield server
 
 
 @pytest.fixture(autouse=True)

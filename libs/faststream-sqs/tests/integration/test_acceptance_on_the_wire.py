@@ -9,7 +9,7 @@ import pytest
 from faststream_sqs import Batch, BatchOutcome, Heartbeat, Retry, SQSBroker
 from faststream_sqs.annotations import BatchMessage, Message
 from faststream_sqs.testing import eventually
-from faststream_sqs.testing.canned import CannedSQS, Fault
+from faststream_sqs.testing.canned import Fault
 
 pytestmark = pytest.mark.integration
 
@@ -26,13 +26,6 @@ def a_broker(endpoint, session):
         )
 
     return make
-
-
-@pytest.fixture
-async def canned():
-    async with CannedSQS() as server:
-        server.queue("orders")
-        yield server
 
 
 async def test_idle_stop_ends_within_its_wait_and_a_second_and_the_successor_takes_over_in_two(
@@ -133,14 +126,14 @@ async def test_lost_lock_is_flagged_and_the_successor_keeps_its_message(a_broker
     assert await topology.counts(url) == (0, 0)
 
 
-async def test_two_megabytes_of_200_kilobytes_each_take_two_calls_and_one_for_what_failed(a_broker, canned):
-    broker = a_broker(canned.url)
-    canned.fail("SendMessageBatch", Fault("InternalError", entries=(1, 3)))
+async def test_two_megabytes_of_200_kilobytes_each_take_two_calls_and_one_for_what_failed(a_broker, server):
+    broker = a_broker(server.url)
+    server.fail("SendMessageBatch", Fault("InternalError", entries=(1, 3)))
     async with broker:
         await broker.connect()
         ids = await broker.publish_batch(*(f"{n}" * 200_000 for n in range(10)), target="orders")
-    assert (len(set(ids)), canned.queue("orders").left) == (10, 10)
-    assert canned.calls["SendMessageBatch"] == 3
+    assert (len(set(ids)), server.queue("orders").left) == (10, 10)
+    assert server.calls["SendMessageBatch"] == 3
 
 
 async def test_two_megabytes_of_200_kilobytes_each_arrive_whole(a_broker, topology):
@@ -194,10 +187,10 @@ def _saturated_cpu():
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("_saturated_cpu")
-async def test_p99_of_the_ack_lag_is_below_100_ms_on_a_saturated_cpu(a_broker, canned):
-    queue, finished = canned.queue("orders"), {}
+async def test_p99_of_the_ack_lag_is_below_100_ms_on_a_saturated_cpu(a_broker, server):
+    queue, finished = server.queue("orders"), {}
     queue.load(str(n) for n in range(2_000))
-    broker = a_broker(canned.url)
+    broker = a_broker(server.url)
 
     @broker.subscriber("orders", wait_time=0, max_workers=20, prefetch=20)
     async def on_order(body: int):

@@ -10,18 +10,11 @@ from faststream_sqs import Batch, SQSBroker
 from faststream_sqs.annotations import BatchMessage, Message
 from faststream_sqs.consume.consumer import MAX_LANES
 from faststream_sqs.testing import eventually
-from faststream_sqs.testing.canned import CannedSQS, Fault
+from faststream_sqs.testing.canned import Fault
 from faststream_sqs.transport.aioboto import AiobotocoreTransport
 from faststream_sqs.transport.protocol import OutgoingMessage, TransportError
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def server():
-    async with CannedSQS() as server:
-        server.queue("orders")
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from faststream_sqs.testing import eventually
-from faststream_sqs.testing.canned import CannedSQS
 from faststream_sqs.testing.proxy import (
     Disturbance,
     Effect,
@@ -21,13 +20,6 @@ from faststream_sqs.transport.aioboto import AiobotocoreTransport
 from faststream_sqs.transport.protocol import OutgoingMessage, TransportError
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def server():
-    async with CannedSQS() as server:
-        server.queue("orders")
-        yield server
 
 
 @pytest.fixture

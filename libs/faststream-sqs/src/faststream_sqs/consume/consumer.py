@@ -337,9 +337,8 @@ class QueueConsumer:
             try:
                 (result,) = await self._transport.send(target, [copy])
                 if result.ok:
-                    if (
-                        self._options.batch is not None
-                    ):  # FastStream logs what a handler raised, not its outcome
+                    # FastStream logs what a handler raised, but not the outcome of a batch
+                    if self._options.batch is not None:
                         why = reason or delivery.failure or "failed too often"
                         text = f"parked message {delivery.raw.message_id} of {self._options.queue}: {why}"
                         self._log(logging.WARNING, text, None)

@@ -10,11 +10,12 @@ class Dependency:
     def __init__(self):
         self.away = False
         self.receiving = True
+        self.clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
         self.gate = DependencyGate(
             {"store": self.check, "config": self.fine},
             self.pause,
             self.resume,
-            ManualClock(datetime(2026, 11, 1, tzinfo=UTC)),
+            self.clock,
             patience=0.05,
         )
 
@@ -52,6 +53,19 @@ async def test_a_handler_that_met_an_absent_dependency_closes_at_once(dependency
     await dependency.gate.trip("store", "503")
     assert not dependency.receiving
     assert dependency.gate.away == {"store": "503"}
+
+
+async def test_the_gate_remembers_when_a_dependency_was_last_away(dependency):
+    clock = dependency.clock
+    started = clock.monotonic()
+    assert not dependency.gate.was_away_since(started)
+    dependency.away = True
+    await dependency.gate.look()
+    dependency.away = False
+    clock.advance(5)
+    await dependency.gate.look()
+    assert dependency.gate.was_away_since(started)
+    assert not dependency.gate.was_away_since(clock.monotonic())
 
 
 async def test_a_check_that_never_answers_counts_as_away():

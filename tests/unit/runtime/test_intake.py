@@ -219,6 +219,35 @@ async def test_a_handler_that_takes_too_long_is_cut_and_its_message_comes_back(e
     assert len(line.left()) == 1
 
 
+@pytest.mark.parametrize(("away", "parked"), [(True, 0), (False, 1)])
+async def test_a_handler_cut_at_the_last_receive_parks_its_message_unless_a_dependency_was_away(
+    environ, away, parked
+):
+    environ.setenv("DWH_HANDLER_SECONDS", "0.05")
+    line = Line(environ)
+    cut = []
+
+    async def slow(_event, _origin):
+        if away:
+            await line.intake.gate.trip("store", "no answer")
+            await line.intake.gate.look()  # it is back, and the handler still waits for its answer
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.append(True)
+
+    line.handle = slow
+    await line.send(event())
+    queue = line.settings.queue_url
+    for _ in range(4):
+        [received] = await line.transport.receive(queue, limit=1, wait_seconds=0, visibility=30)
+        await line.transport.change_visibility(queue, [(received.receipt, 0)])
+    async with line:
+        await line.until(lambda: cut and (not parked or not line.left()))
+    assert len(line.transport.bodies("dlq")) == parked
+    assert len(line.left()) == 1 - parked
+
+
 async def test_one_bad_item_does_not_fail_its_batch(batch_line):
     line = batch_line
     async with line:

@@ -54,15 +54,21 @@ class DependencyGate:
         self._every = every
         self._patience = patience
         self._away: dict[str, str] = {}
+        self._last_away: float | None = None
 
     @property
     def away(self) -> Mapping[str, str]:
         """Dependencies that did not answer at the last look, with the reason; empty when open."""
         return self._away
 
+    def was_away_since(self, instant: float) -> bool:
+        """Whether a dependency was seen away at that instant of the monotonic clock, in seconds, or later."""
+        return self._last_away is not None and self._last_away >= instant
+
     async def trip(self, dependency: str, why: str) -> None:
         """A handler met an absent dependency: close now, the next look decides further."""
         await self._pause()
+        self._last_away = self._clock.monotonic()
         self._away = {**self._away, dependency: why}
 
     async def look(self) -> None:
@@ -72,6 +78,7 @@ class DependencyGate:
             if away.keys() != self._away.keys():
                 log.warning("dependency_away", away=away)
             await self._pause()
+            self._last_away = self._clock.monotonic()
         else:
             if self._away:
                 log.info("dependency_back", back=sorted(self._away))

@@ -173,6 +173,7 @@ class Intake:
 
     async def _outcomes(self, received: list[Received], handler: BatchHandler) -> Sequence[Fate]:
         keys = _keys(received[0].event) if len(received) == 1 else {"batch_size": len(received)}
+        started = self._clock.monotonic()
         with bind_message(**keys):
             try:
                 async with asyncio.timeout(self._settings.handler_seconds):
@@ -184,7 +185,8 @@ class Intake:
             except (Poison, Duplicate, Retry) as outcome:
                 fate = outcome
             except TimeoutError:
-                fate = Retry(f"the handler took longer than {self._settings.handler_seconds:g} s")
+                why = f"the handler took longer than {self._settings.handler_seconds:g} s"
+                fate = Unavailable(why) if self.gate.was_away_since(started) else Retry(why)
             except self._unavailable as error:
                 fate = await self._away(error)
             except Exception as error:  # the edge: the broker retries, then parks with details

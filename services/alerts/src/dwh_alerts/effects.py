@@ -8,6 +8,7 @@ dies later is finished from the head by the timer. Every write is a create or a 
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dwh_contracts import facts, ids
@@ -29,6 +30,7 @@ from dwh_alerts.render import announcement, closing, dumped
 from dwh_alerts.routes import Routes, Severity
 from dwh_alerts.settings import SERVICE
 from dwh_alerts.sinks import Deliveries, notification_fact
+from dwh_alerts.turns import Turns
 
 log = get_logger(__name__)
 
@@ -37,6 +39,8 @@ CAS_JITTER_SECONDS = 0.05
 BUSY_SECONDS = (1.0, 5.0)
 """When a message whose head was busy is handed back: between the two, so that rivals part."""
 
+MOST_LOOKS = 5
+"""How often a handler looks for what others have added to the head it sends for; the timer does the rest."""
 TIMER_GRACE = timedelta(seconds=2)
 TIMER_HEADS = 200
 COUNT_SECONDS = 15.0
@@ -44,6 +48,14 @@ COUNTED_INCIDENTS = 1_000
 
 Record = Callable[[Sequence[Event]], Awaitable[object]]
 """`Store.record`: append, then fold."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Wanted:
+    """What a handler wants applied; two copies of one event are two."""
+
+    signal: Signal
+    run: JobCompleted | None
 
 
 class Heads:
@@ -57,6 +69,7 @@ class Heads:
         self._events = events
         self._routes = routes
         self._clock = clock
+        self._turns = Turns[_Wanted]()
 
     async def apply(self, signal: Signal, run: JobCompleted | None) -> str:
         """Apply a signal to its head and return the head's key; what follows is durable on return.
@@ -65,24 +78,43 @@ class Heads:
             Retry: too many others changed the same head meanwhile.
         """
         key = head_key(signal.incident_key)
+        mine = _Wanted(signal, run)
+        async with self._turns.with_all(key, mine) as together:
+            if together:
+                await self._change(key, mine, together)
+        return key
 
-        def change(head: Head) -> tuple[Head, Step]:
-            now = self._clock.now()
-            step = apply(head, signal, now=now, routes=self._routes)
-            return planned(step, signal, run, now=now, routes=self._routes), step
-
+    async def _change(self, key: str, mine: _Wanted, together: list[_Wanted]) -> None:
+        """Apply all that wait for a head in one write; takes out of `together` what must be met alone."""
         for _ in range(CAS_ATTEMPTS):
             stored = await self._documents.get(key)
-            head = head_of(stored) if stored else Head(incident_key=signal.incident_key)
-            if await self._applied(head, signal):
-                return key
-            changed, step = change(head)
-            if await self._write(key, stored, changed):
-                if step.transition is not None:
-                    rule = step.raised.rule if step.raised else signal.family
-                    metrics.TRANSITIONS.labels(SERVICE, step.transition.value, rule).inc()
-                return key
+            head = head_of(stored) if stored else Head(incident_key=mine.signal.incident_key)
+            steps = []
+            for wanted in tuple(together):
+                if await self._applied(head, wanted.signal):
+                    continue
+                try:
+                    step = self._step(head, wanted)
+                except Exception:
+                    if wanted is mine:
+                        raise
+                    together.remove(wanted)  # its own handler meets the error
+                    continue
+                head = step.head
+                steps.append((wanted.signal, step))
+            if not steps:
+                return
+            if await self._write(key, stored, head):
+                for signal, step in steps:
+                    _count(signal, step)
+                return
         raise _busy(key)
+
+    def _step(self, head: Head, wanted: _Wanted) -> Step:
+        now = self._clock.now()
+        step = apply(head, wanted.signal, now=now, routes=self._routes)
+        left = planned(step, wanted.signal, wanted.run, now=now, routes=self._routes)
+        return replace(step, head=left)
 
     async def get(self, key: str) -> Head | None:
         """The head as it stands."""
@@ -103,20 +135,21 @@ class Heads:
 
     async def forget(self, key: str, done: set[str]) -> None:
         """Take facts (by event id) and messages (by effect key) that are done out of a head."""
-        for _ in range(CAS_ATTEMPTS):
-            stored = await self._documents.get(key)
-            if stored is None:
-                return
-            head = head_of(stored)
-            left = head.model_copy(
-                update={
-                    "facts": tuple(fact for fact in head.facts if fact["event_id"] not in done),
-                    "outgoing": tuple(message for message in head.outgoing if message.key not in done),
-                }
-            )
-            if left == head or await self._write(key, stored, left):
-                return
-        raise _busy(key)
+        async with self._turns.alone(key):
+            for _ in range(CAS_ATTEMPTS):
+                stored = await self._documents.get(key)
+                if stored is None:
+                    return
+                head = head_of(stored)
+                left = head.model_copy(
+                    update={
+                        "facts": tuple(fact for fact in head.facts if fact["event_id"] not in done),
+                        "outgoing": tuple(message for message in head.outgoing if message.key not in done),
+                    }
+                )
+                if left == head or await self._write(key, stored, left):
+                    return
+            raise _busy(key)
 
     async def _write(self, key: str, stored: Versioned | None, head: Head) -> bool:
         body = body_of(head) | {"environment": self._environment}
@@ -148,14 +181,29 @@ class Outbox:
         self._record = record
         self._deliveries = deliveries
         self._clock = clock
+        self._look_again: dict[str, bool] = {}
+        """Heads being sent for, and whether something was added meanwhile."""
         # A timer that never ran is as silent as one that stopped: its age counts from here.
         metrics.TIMER_LAST_RUN.labels(SERVICE).set(clock.now().timestamp())
 
     async def flush(self, key: str) -> None:
-        """Send what the head at `key` holds; what cannot be sent now stays there for the timer."""
-        head = await self._heads.get(key)
-        if head is not None:
-            await self._flush(key, head)
+        """Send what the head at `key` holds; what cannot be sent now stays there for the timer.
+
+        Returns at once while another handler of this process sends for that head: that one looks again.
+        """
+        if key in self._look_again:
+            self._look_again[key] = True
+            return
+        try:
+            for _ in range(MOST_LOOKS):
+                self._look_again[key] = False
+                head = await self._heads.get(key)
+                if head is not None:
+                    await self._flush(key, head)
+                if not self._look_again[key]:
+                    return
+        finally:
+            self._look_again.pop(key, None)
 
     async def finish(self) -> None:
         """One look of the timer: finish what a process left behind, or a sink did not take."""
@@ -333,6 +381,12 @@ def _busy(key: str) -> Retry:
     # the rivals made progress and the message is sound: it must neither wait minutes nor be parked for it
     after = random.uniform(*BUSY_SECONDS)  # noqa: S311 - parts contenders
     return Retry(f"{key} is changed by too many at once", after=after, counted=False)
+
+
+def _count(signal: Signal, step: Step) -> None:
+    if step.transition is not None:
+        rule = step.raised.rule if step.raised else signal.family
+        metrics.TRANSITIONS.labels(SERVICE, step.transition.value, rule).inc()
 
 
 def head_key(incident_key: str) -> str:

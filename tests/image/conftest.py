@@ -8,6 +8,7 @@ from dwh_local.testing import (  # noqa: F401 - fixtures
     aws_environment,
     environment,
     gateway,
+    nodes,
     opensearch_node,
 )
 

@@ -4,18 +4,22 @@ The short forms are those of `make test`, the full ones of `make prove`. A start
 more, so that the short form kills it 3 times, not 20.
 """
 
+import asyncio
 import random
 import time
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 from dwh_contracts.clock import SystemClock
 from dwh_eventstore import StoreSettings, bootstrap, open_store
+from dwh_eventstore.indices import job_read_model
 from dwh_local.opensearch import HIGHEST_PORT, LOWEST_PORT
+from dwh_local.running import running_service
 from dwh_local.testing import free_port
-from store_findings import faults_of_read_models, logged
-from store_load import story
-from store_siege import KillableNode
+from store_findings import faults_of_read_models, logged, quarantined
+from store_load import JOBS, make_load, story
+from store_siege import MODELS, Aliases, Feeder, KillableNode, Siege, rebuild_all
 from store_writers import Killable, append_stories
 
 pytestmark = pytest.mark.integration
@@ -187,3 +191,42 @@ async def test_with_an_asynchronous_translog_a_killed_node_loses_acknowledged_ev
         await durability("request")
     assert lost > 0
     assert await redelivered(store, writers) == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "kill_every", "busy_seconds", "longest_rebuild"),
+    [
+        (2000, 1, 3, 0.8),
+        pytest.param(100_000, 10, 60, 10, marks=[prove, pytest.mark.timeout(7200)]),
+    ],
+)
+async def test_two_indexers_under_kills_and_rebuilds_store_each_event_once_and_refuse_exactly_the_bad_ones(
+    store, node, names, aws_environment, messages, kill_every, busy_seconds, longest_rebuild, record_property
+):
+    chance = random.Random(messages)
+    start = SystemClock().now() - timedelta(hours=12)
+    load = make_load(messages, environment=store.environment, start=start, seed=messages)
+    settings = {"DWH_VISIBILITY_SECONDS": "6", "DWH_HANDLER_SECONDS": "30", "DWH_LOG_LEVEL": "WARNING"}
+    feeder, aliases = Feeder(names, "indexer"), Aliases(store)
+    async with AsyncExitStack() as stack:
+        services = [running_service("indexer", names, node, aws_environment, **settings) for _ in "ab"]
+        indexers = [await stack.enter_async_context(service) for service in services]
+        how = {"kill_every": kill_every, "kill_after": 200, "busy_seconds": busy_seconds}
+        siege = Siege(indexers, node, feeder, **how)
+        watching = asyncio.create_task(aliases.watch())
+        laying = asyncio.create_task(siege.lay(load.first))
+        models = [*MODELS, *map(job_read_model, JOBS)]
+        killed = await rebuild_all(node.url, models, chance, longest_rebuild)
+        under_load = not laying.done()
+        await laying
+        await siege.lay(load.second, disturbed=False)
+        watching.cancel()
+    record_property("kills", {"indexers": siege.kills, "node": siege.node_kills, "rebuilds": killed})
+    assert aliases.faults == []
+    assert all(len(aliases.seen[model]) >= 2 for model in models)
+    assert under_load
+    assert feeder.dead() == 0
+    assert await quarantined(store) == load.bad
+    ids = [event.event_id for event in await logged(store)]
+    assert sorted(ids) == sorted(event.event_id for event in load.good)
+    assert await faults_of_read_models(store, [event.body for event in load.good]) == []

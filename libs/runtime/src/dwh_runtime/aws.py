@@ -6,7 +6,7 @@ effect or raises an `AwsError` that says whether trying again helps; a time-out 
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,7 @@ _THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"}
 )
 # A call that times out may have taken effect: sending is tried again only under a claim that says so (G3).
-_ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3}
-_KMS_ATTEMPTS = 3
+_ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3, "kms": 3}
 
 
 # AwsError
@@ -144,17 +143,17 @@ class AwsClients:
     topics: Topics
     queues: Queues
     objects: Objects
+    keys: Keys
 
     def __init__(self, region: str) -> None:
-        self._region = region
         self._stack = AsyncExitStack()
-        self.keys: Keys = _Kms(self._client)
-
-    async def __aenter__(self) -> Self:
-        clients = {name: await self._client(name, attempts) for name, attempts in _ATTEMPTS.items()}
+        clients = {name: _Client(name, region, self._stack) for name in _ATTEMPTS}
         self.topics = _Sns(clients["sns"])
         self.queues = _Sqs(clients["sqs"])
         self.objects = _ObjectsByScheme({"s3": _S3(clients["s3"]), "file": LocalFiles()})
+        self.keys = _Kms(clients["kms"])
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -166,9 +165,24 @@ class AwsClients:
         """Close every connection; calling it twice is harmless."""
         await self._stack.aclose()
 
-    async def _client(self, name: str, attempts: int) -> Any:
-        made = get_session().create_client(name, region_name=self._region, config=_config(attempts))
-        return await self._stack.enter_async_context(made)
+
+class _Client:
+    """Made at its first use: few processes use all, and one of S3 alone takes 5 MB."""
+
+    def __init__(self, name: str, region: str, stack: AsyncExitStack) -> None:
+        self._name = name
+        self._region = region
+        self._stack = stack
+        self._making = asyncio.Lock()
+        self._made: Any = None
+
+    async def get(self) -> Any:
+        async with self._making:
+            if self._made is None:
+                config = _config(_ATTEMPTS[self._name])
+                made = get_session().create_client(self._name, region_name=self._region, config=config)
+                self._made = await self._stack.enter_async_context(made)
+        return self._made
 
 
 def _config(attempts: int) -> AioConfig:
@@ -178,7 +192,7 @@ def _config(attempts: int) -> AioConfig:
 
 
 class _Sns:
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: _Client) -> None:
         self._client = client
 
     async def publish(
@@ -199,19 +213,19 @@ class _Sns:
         if message_structure is not None:
             request["MessageStructure"] = message_structure
         with _translated(topic_arn):
-            answer = await self._client.publish(**request)
+            answer = await (await self._client.get()).publish(**request)
         return str(answer["MessageId"])
 
 
 class _Sqs:
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: _Client) -> None:
         self._client = client
 
     async def send(
         self, queue_url: str, body: bytes, attributes: Mapping[str, str], delay_seconds: int = 0
     ) -> str:
         with _translated(queue_url):
-            answer = await self._client.send_message(
+            answer = await (await self._client.get()).send_message(
                 QueueUrl=queue_url,
                 MessageBody=body.decode(),
                 MessageAttributes=_attributes(attributes),
@@ -226,14 +240,14 @@ class _Sqs:
             "delayed": "ApproximateNumberOfMessagesDelayed",
         }
         with _translated(queue_url):
-            answer = await self._client.get_queue_attributes(
+            answer = await (await self._client.get()).get_queue_attributes(
                 QueueUrl=queue_url, AttributeNames=list(names.values())
             )
         return {state: int(answer["Attributes"][name]) for state, name in names.items()}
 
 
 class _S3:
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: _Client) -> None:
         self._client = client
 
     async def get(self, uri: str, etag: str | None = None) -> FetchedObject | None:
@@ -241,7 +255,7 @@ class _S3:
         condition = {"IfNoneMatch": etag} if etag else {}
         with _translated(uri):
             try:
-                answer = await self._client.get_object(Bucket=bucket, Key=key, **condition)
+                answer = await (await self._client.get()).get_object(Bucket=bucket, Key=key, **condition)
             except ClientError as error:
                 if _status(error) == 304:  # noqa: PLR2004 - HTTP's number for "not modified"
                     return None
@@ -252,7 +266,7 @@ class _S3:
     async def put(self, uri: str, body: bytes) -> str:
         bucket, key = _bucket_and_key(uri)
         with _translated(uri):
-            answer = await self._client.put_object(Bucket=bucket, Key=key, Body=body)
+            answer = await (await self._client.get()).put_object(Bucket=bucket, Key=key, Body=body)
         return str(answer["ETag"])
 
     async def names(self, folder: str) -> list[str]:
@@ -260,35 +274,30 @@ class _S3:
         prefix = f"{key.rstrip('/')}/" if key else ""
         found: list[str] = []
         with _translated(folder):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            client = await self._client.get()
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             async for page in pages:
                 found += [f"s3://{bucket}/{each['Key']}" for each in page.get("Contents", [])]
         return sorted(found)
 
 
 class _Kms:
-    """Makes its client at the first use: few processes have one."""
-
-    def __init__(self, make: Callable[[str, int], Awaitable[Any]]) -> None:
-        self._make = make
-        self._made: Any = None
+    def __init__(self, client: _Client) -> None:
+        self._client = client
 
     async def sign(self, key_id: str, message: bytes) -> bytes:
         with _translated(key_id):
-            answer = await (await self._client()).sign(
+            client = await self._client.get()
+            answer = await client.sign(
                 KeyId=key_id, Message=message, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
             )
         return bytes(answer["Signature"])
 
     async def public_key(self, key_id: str) -> bytes:
         with _translated(key_id):
-            answer = await (await self._client()).get_public_key(KeyId=key_id)
+            client = await self._client.get()
+            answer = await client.get_public_key(KeyId=key_id)
         return bytes(answer["PublicKey"])
-
-    async def _client(self) -> Any:
-        if self._made is None:
-            self._made = await self._make("kms", _KMS_ATTEMPTS)
-        return self._made
 
 
 class LocalFiles:

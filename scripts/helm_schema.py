@@ -294,6 +294,7 @@ class Values(Section):
     queues: Queues
     workflow_config_uri: Uri
     alert_routes_uri: Uri
+    audit_uri: Uri
     console: Console
     auth: Auth
     secrets: Secrets

@@ -57,6 +57,7 @@ def values(outputs: Values, *, image: str | None = None, secret: str = "dwh") ->
         },
         "workflowConfigUri": known["workflow_config_uri"],
         "alertRoutesUri": known["alert_routes_uri"],
+        "auditUri": known["audit_uri"],
         "console": {"url": known["console_url"]},
         "auth": {
             "mode": "oidc",

@@ -61,6 +61,7 @@ def test_what_terraform_gives_is_known_and_goes_on_top_of_an_environment():
         "trigger_queue_url": f"{queue}dwh-prod-mwaa-triggers",
         "workflow_config_uri": "s3://dwh-prod-code/orchestration/workflow_config.json",
         "alert_routes_uri": "s3://dwh-prod-code/orchestration/alert_routes.json",
+        "audit_uri": "s3://dwh-prod-journal/digests",
         "console_url": "https://approvals.example.com",
         "oidc": {
             "issuer": "https://login.example.com",

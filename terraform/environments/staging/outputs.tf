@@ -47,6 +47,7 @@ output "helm" {
     role_arns           = module.pipeline.role_arns
     workflow_config_uri = module.pipeline.workflow_config_uri
     alert_routes_uri    = module.pipeline.alert_routes_uri
+    audit_uri           = module.pipeline.audit_uri
     console_url         = var.console.url
     oidc                = merge(var.console.oidc, { token_header = module.pipeline.token_header })
     identity_mode       = var.eks.cluster_arn != null ? "podIdentity" : var.eks.irsa != null ? "irsa" : "none"

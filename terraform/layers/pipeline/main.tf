@@ -11,6 +11,7 @@ locals {
 
   workflow_config_uri = "${local.code}/orchestration/workflow_config.json"
   alert_routes_uri    = "${local.code}/orchestration/alert_routes.json"
+  audit_uri           = "s3://${module.journal.bucket_id}/digests"
 
   # What every service reads from its environment, on ECS as by the chart.
   settings = {
@@ -26,6 +27,7 @@ locals {
       DWH_MWAA_TRIGGERS_QUEUE_URL           = var.trigger_queue.url
       DWH_WORKFLOW_CONFIG_URI               = local.workflow_config_uri
       DWH_ALERT_ROUTES_URI                  = local.alert_routes_uri
+      DWH_AUDIT_URI                         = local.audit_uri
       DWH_CONSOLE_URL                       = var.console.url
       DWH_AUTH_MODE                         = "oidc"
       DWH_OIDC_ISSUER                       = var.console.oidc.issuer
@@ -76,6 +78,7 @@ module "consumer_identity" {
   store_domain_arn = var.store.domain_arn
   code_bucket_arn  = var.buckets["code"].arn
   data_bucket_arn  = var.buckets["data"].arn
+  journal          = { bucket_arn = module.journal.bucket_arn, key_arn = var.keys.journal }
   message_key_arn  = var.keys.messages
   data_key_arn     = var.keys.data
   eks_cluster_arn  = var.eks.cluster_arn

@@ -28,6 +28,11 @@ output "alert_routes_uri" {
   value       = local.alert_routes_uri
 }
 
+output "audit_uri" {
+  description = "Where the indexer puts copies of its digests, in the locked bucket."
+  value       = local.audit_uri
+}
+
 output "token_header" {
   description = "Header in which approvals finds a person's token."
   value       = local.token_header

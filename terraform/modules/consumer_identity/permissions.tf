@@ -32,7 +32,10 @@ locals {
   }
 
   permissions = {
-    indexer = local.consumer.indexer
+    indexer = merge(local.consumer.indexer, {
+      CopyDigests   = { actions = ["s3:PutObject"], resources = ["${var.journal.bucket_arn}/digests/*"] }
+      UseJournalKey = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [var.journal.key_arn] }
+    })
 
     alerts = merge(local.consumer.alerts, {
       PublishAlerts = {

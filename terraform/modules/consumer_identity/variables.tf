@@ -61,6 +61,11 @@ variable "data_bucket_arn" {
   type        = string
 }
 
+variable "journal" {
+  description = "ARNs of the locked bucket, where the indexer puts copies of its digests, and of its KMS key."
+  type        = object({ bucket_arn = string, key_arn = string })
+}
+
 variable "message_key_arn" {
   description = "KMS key of topics and queues."
   type        = string

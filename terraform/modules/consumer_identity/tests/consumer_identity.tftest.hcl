@@ -8,6 +8,7 @@ variables {
   store_domain_arn = "arn:aws:es:eu-central-1:123456789012:domain/dwh-dev"
   code_bucket_arn  = "arn:aws:s3:::dwh-dev-code"
   data_bucket_arn  = "arn:aws:s3:::dwh-dev-data"
+  journal          = { bucket_arn = "arn:aws:s3:::dwh-dev-journal", key_arn = "arn:aws:kms:eu-central-1:123456789012:key/journal" }
   message_key_arn  = "arn:aws:kms:eu-central-1:123456789012:key/messages"
   data_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/data"
   trigger_queue    = { arn = "arn:aws:sqs:eu-central-1:123456789012:t", dlq_arn = "arn:aws:sqs:eu-central-1:123456789012:t-dlq" }

@@ -266,6 +266,7 @@ def outputs_of(root, environment):
         },
         "workflow_config_uri": f"s3://dwh-{environment}-code/orchestration/workflow_config.json",
         "alert_routes_uri": f"s3://dwh-{environment}-code/orchestration/alert_routes.json",
+        "audit_uri": f"s3://dwh-{environment}-journal/digests",
         "console_url": "https://dwh.example.com",
         "oidc": {
             "issuer": "https://login.example.com",

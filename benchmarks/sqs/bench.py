@@ -14,6 +14,7 @@ import platform
 import signal
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ CONTENDERS = Path(__file__).parent / "contenders"
 RESULTS = ROOT / "benchmarks" / "results"
 OURS, PEERS = Path(sys.executable), ROOT / ".venvs" / "peers" / "bin" / "python"
 FILL_SECONDS = 120.0
+ADDITIONS = 5_000_000
 TAIL_CHARACTERS = 2000
 PLAN = {
     "faststream_sqs, single": ("ours_single.py", OURS),
@@ -139,6 +141,14 @@ def _tail(log: Path) -> str:
     return lines[-1] if lines else "it handled nothing and said nothing"
 
 
+def additions_per_second() -> float:
+    """How fast Python is here and now: the same virtual machine may be half as fast an hour later."""
+    started, total = time.perf_counter(), 0
+    for number in range(ADDITIONS):
+        total += number
+    return ADDITIONS / (time.perf_counter() - started)
+
+
 def table(results: list[Measured]) -> str:
     """The results as Markdown."""
     rows = [
@@ -161,13 +171,14 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="a consumer that needs longer is cut")
     parser.add_argument("--only", action="append", default=[], help="part of a contender's name")
     asked = parser.parse_args()
-    results = []
+    results, speed = [], additions_per_second()
     for name, (script, python) in PLAN.items():
         if asked.only and not any(part in name for part in asked.only):
             continue
         results.append(await measure(name, script, python, asked.messages, asked.seconds))
         print(table(results[-1:]).splitlines()[-1], flush=True)
     print("\n" + table(results) + "\n\n" + SETTINGS)
+    print(f"This machine just now: {speed / 1e6:.1f} million additions of Python a second.")
     if not asked.only:
         RESULTS.mkdir(parents=True, exist_ok=True)
         record = {
@@ -175,6 +186,7 @@ async def main() -> int:
             "python": platform.python_version(),
             "processors": os.cpu_count(),
             "load": os.getloadavg(),
+            "additions_per_second": round(speed),
             "consumers": [asdict(result) for result in results],
         }
         (RESULTS / "sqs.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -83,10 +83,25 @@ class Load:
             for source, _ in {(m["source"]["job_run_id"], m["run_id"]) for m in self._received(TRIGGERS)}
         )
         problems += [f"{started[run]} DAG runs for {run}" for run in sorted(runs) if started[run] != 1]
-        alerts = [alert for alert in self._received(self._heard) if not alert.get("possible_duplicate")]
-        raised = Counter(a["job_run_id"] for a in alerts if a["transition"] == "opened")
-        problems += [f"{raised[run]} alerts for {run}" for run in sorted(self.failed) if raised[run] != 1]
+        told = [alert for alert in self._opened() if not alert["possible_duplicate"]]
+        raised = Counter(alert["job_run_id"] for alert in told)
+        problems += [f"{raised[run]} alerts for {run}" for run in sorted(self.failed) if raised[run] > 1]
         return problems + [f"dead letters: {queue} {count}" for queue, count in self.dead().items()]
+
+    def _opened(self):
+        """What was told of the failed runs, each one at least once.
+
+        Who takes a delivery over from a process that died in it cannot know whether it was sent: the
+        message says so, and may be the only one. It goes out when the lease of the dead one has run out.
+        """
+        opened = []
+
+        def all_told():
+            opened.extend(alert for alert in self._received(self._heard) if alert["transition"] == "opened")
+            return self.failed <= {alert["job_run_id"] for alert in opened}
+
+        until(all_told, "an alert for each failed run", seconds=60)
+        return opened
 
     def _send(self, number):
         run_id = f"load-{self.name}-{number}"

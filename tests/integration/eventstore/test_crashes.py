@@ -196,7 +196,7 @@ async def test_with_an_asynchronous_translog_a_killed_node_loses_acknowledged_ev
 @pytest.mark.prove
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
-    ("messages", "kill_every", "busy_seconds", "longest_rebuild"), [(2000, 1, 3, 0.8), (100_000, 10, 60, 10)]
+    ("messages", "kill_every", "busy_seconds", "longest_rebuild"), [(8000, 1, 3, 0.8), (100_000, 10, 60, 10)]
 )
 async def test_two_indexers_under_kills_and_rebuilds_store_each_event_once_and_refuse_exactly_the_bad_ones(
     store, node, names, aws_environment, messages, kill_every, busy_seconds, longest_rebuild, record_property

@@ -39,7 +39,7 @@ GROWTH_KIB = 4096
 """Resident memory: median of the last quarter against that of the second."""
 
 LENGTHS = [
-    pytest.param(30, id="30s"),
+    pytest.param(120, id="2min", marks=pytest.mark.timeout(420)),
     pytest.param(1800, id="30min", marks=[pytest.mark.prove, pytest.mark.timeout(2400)]),
 ]
 

@@ -24,7 +24,7 @@ from dwh_local.supervise import Supervisor
 from trace_shape import DEMO_TRACES, shape
 from waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900, func_only=True)]
 KEDA = {"consumers": {"alerts": {"scaling": {"max": 3, "queueLength": 20, "stabilizationSeconds": 30}}}}
 INSTALL_SECONDS, EVENTS_PER_SECOND = 60, 50
 

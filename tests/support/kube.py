@@ -36,6 +36,7 @@ class Cluster:
     """Processes of one node; `helm` and `kubectl` are the real ones."""
 
     def __init__(self):
+        self._script("build")  # everything, KEDA too: at first minutes that belong to no test
         lines = self._script("up").splitlines()
         exported = next(line for line in lines if line.startswith("export ")).removeprefix("export ")
         given = dict(word.split("=", 1) for word in exported.split())

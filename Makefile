@@ -24,7 +24,7 @@ demo: setup ## The whole line on this machine: three Spark runs, alerts, approva
 	@$(BIN)/python -m dwh_local.demo
 
 test: setup packages prepare test-unit test-integration test-e2e ## Every test of the repository
-	@$(PYTHON) scripts/setup.py chart policy
+	@$(PYTHON) scripts/setup.py chart policy # once, before two of those below would make them at a time
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-jobs test-dags test-terraform test-helm test-guides
 
 packages: python ## Install the system packages that only tests need, where this user may

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,24 @@ def test_sample_data_is_the_same_for_the_same_arguments_and_needs_no_spark(tmp_p
     assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
 
 
-def test_sigterm_publishes_failed_with_the_type_terminated(tmp_path: Path) -> None:
+def published(process: subprocess.Popen[str]) -> None:
+    """Wait until the event of the start is out: Spark has not begun."""
+    assert process.stderr
+    for line in process.stderr:
+        if '"event_published"' in line:
+            break
+
+
+def spark_starting(process: subprocess.Popen[str]) -> None:
+    """Wait until the JVM, or the script that becomes it, is there."""
+    while not any(map(Path.read_text, Path(f"/proc/{process.pid}/task").glob("*/children"))):
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("moment", [published, spark_starting])
+def test_sigterm_publishes_failed_with_the_type_terminated_and_leaves_no_process(
+    tmp_path: Path, moment: Callable[[subprocess.Popen[str]], None]
+) -> None:
     config = {
         "extractor_config": {"path": f"{tmp_path}/source"},
         "loader_config": {"path": f"{tmp_path}/images"},
@@ -143,12 +161,9 @@ def test_sigterm_publishes_failed_with_the_type_terminated(tmp_path: Path) -> No
     process = subprocess.Popen(
         [*command, "--job_run_id", "r"], stderr=subprocess.PIPE, text=True, env=os.environ
     )
-    assert process.stderr
-    for line in process.stderr:
-        if '"event_published"' in line:  # job_started is out, Spark is starting
-            break
+    moment(process)
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=120) is not None
+    process.communicate(timeout=120)  # its end of file: no JVM that it started holds the pipe any more
     events = [json.loads(path.read_bytes()) for path in (tmp_path / "events").glob("*.json")]
     (completed,) = [event for event in events if event["event_type"] == "job_completed"]
     assert process.returncode == 1

@@ -26,7 +26,7 @@ from dwh_jobs.publisher import JobEventPublisher, open_publisher
 from dwh_jobs.publisher_config import PublisherConfig
 from dwh_jobs.refusal import refused
 from dwh_jobs.session import open_session
-from dwh_jobs.termination import Termination
+from dwh_jobs.termination import Termination, stop_children
 
 DONE, FAILED, BAD_ARGUMENTS = 0, 1, 2
 
@@ -79,8 +79,9 @@ def _leave_at_once(code: int) -> NoReturn:
     """End without the interpreter's farewell: the event is out, and the platform kills what takes long.
 
     A signal interrupts code between any two lines, so a lock of the logging module may never be given back; a
-    thread of py4j that logs at exit would then wait for ever.
+    thread of py4j that logs at exit would then wait for ever. Spark's JVM is asked to go, too.
     """
+    stop_children()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

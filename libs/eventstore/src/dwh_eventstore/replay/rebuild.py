@@ -165,7 +165,7 @@ class Rebuild:
                 await self._follow(state, state.target)
                 await self._swap(state.source, state.target)
             await self._close(state, state.target)
-            return await self._verified()
+            return await self._verified(state, state.target)
 
     async def rollback(self) -> Verified:
         """Bring the index before the last rebuild up to date and give it the alias again.
@@ -184,7 +184,7 @@ class Rebuild:
             await self._follow(state, state.source)
             await self._swap(current, state.source)
             await self._close(state, state.source)
-            return await self._verified()
+            return await self._verified(state, state.source)
 
     async def drop_old(self) -> list[str]:
         """Remove every index of this read model but the one in use; their names.
@@ -306,9 +306,14 @@ class Rebuild:
             self._backend, clock=self._clock, replicas=self._replicas, jitter=jitter, pinned=pinned
         )
 
-    async def _verified(self) -> Verified:
-        names = [self._name]
-        [verified] = await verify(self._backend, names, clock=self._clock, progress=self._progress)
+    async def _verified(self, state: _State, index: str) -> Verified:
+        [verified] = await verify(
+            self._backend,
+            [self._name],
+            clock=self._clock,
+            progress=self._progress,
+            fold_news=lambda: self._close(state, index),
+        )
         return verified
 
     async def _save(self, state: _State) -> None:

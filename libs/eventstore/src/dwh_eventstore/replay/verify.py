@@ -5,7 +5,7 @@ that is the audit's part. A document that only lags is looked at again and is no
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,8 @@ from dwh_eventstore.replay.watermark import CatchUp, Key, Position, partitions
 
 Progress = Callable[[str, int, int], None]
 """Step, done, total."""
+FoldNews = Callable[[], Awaitable[None]]
+"""Folds into the read model what was stored since."""
 
 _LOOKS = 10
 _PAUSE_SECONDS = 1.0
@@ -51,11 +53,24 @@ class Verified:
     differences: tuple[Difference, ...]
 
 
+async def _left_to_services() -> None:
+    pass
+
+
 async def verify(
-    backend: Backend, names: Sequence[str] | None, *, clock: Clock, progress: Progress = lambda *_: None
+    backend: Backend,
+    names: Sequence[str] | None,
+    *,
+    clock: Clock,
+    progress: Progress = lambda *_: None,
+    fold_news: FoldNews = _left_to_services,
 ) -> list[Verified]:
-    """Compare these read models (all when None) with a fold of the whole log."""
-    check = _Check(backend, names, clock, progress)
+    """Compare these read models (all when None) with a fold of the whole log.
+
+    `fold_news` is for a rebuild: a service that was killed between store and fold comes back to its message
+    only after the visibility time-out, longer than anybody looks again here.
+    """
+    check = _Check(backend, names, clock, progress, fold_news)
     await check.fold()
     wanted = names or sorted({*await read_model_names(backend), *check.projection.models})
     return [await check.compare(name) for name in wanted]
@@ -71,7 +86,12 @@ class _Check:
     """One verification: the fold, kept up to date, and what does not agree with it."""
 
     def __init__(
-        self, backend: Backend, names: Sequence[str] | None, clock: Clock, progress: Progress
+        self,
+        backend: Backend,
+        names: Sequence[str] | None,
+        clock: Clock,
+        progress: Progress,
+        fold_news: FoldNews,
     ) -> None:
         families = {family for name in names for family in sources(name)} if names else indices.FAMILIES
         self.projection = Projection(names)
@@ -79,6 +99,7 @@ class _Check:
         self._reader = CatchUp(backend, partitions(*sorted(families)))
         self._clock = clock
         self._progress = progress
+        self._fold_news = fold_news
         self._positions: dict[Key, Position] = {}
 
     async def fold(self) -> None:
@@ -121,6 +142,7 @@ class _Check:
             suspects = [each.id for each in found]
             if not found:
                 break
+            await self._fold_news()
             await self.fold()
         return found
 

@@ -2,7 +2,7 @@
 # ruff: noqa: S101, D102, PLR2004 - a suite of tests: it asserts, and its names are its claims
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from dwh_contracts.clock import ManualClock
 from dwh_contracts.parse import Event
 
 from dwh_eventstore import indices
-from dwh_eventstore.backend import Create, Replace
+from dwh_eventstore.backend import Create, Replace, Shard
 from dwh_eventstore.definitions import events_template, read_model_definition
 from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.read_models import ReadModels
@@ -245,6 +245,27 @@ class ReplaySuite:
 
         store.backend.move_alias = moved  # type: ignore[method-assign]
         verified = await rebuild(store, "job-events").run()
+        assert verified.differences == ()
+        assert await store.read_models.get("job-events", late.event_id) is not None
+
+    async def test_a_writer_that_is_killed_between_store_and_fold_leaves_no_difference(
+        self, store: Store
+    ) -> None:
+        await store.record(story())
+        late = RunFacts(job_run_id="killed").completed("GREEN")
+        closed, shards = False, store.backend.shards
+
+        def progress(step: str, done: int, total: int) -> None:
+            nonlocal closed
+            closed = closed or (step, done) == ("closing pass", total)
+
+        async def stored_then_killed(pattern: Sequence[str]) -> list[Shard]:
+            if closed:
+                await store.events.append([late])
+            return await shards(pattern)
+
+        store.backend.shards = stored_then_killed  # type: ignore[method-assign]
+        verified = await rebuild(store, "job-events", progress=progress).run()
         assert verified.differences == ()
         assert await store.read_models.get("job-events", late.event_id) is not None
 

@@ -204,12 +204,12 @@ async def test_two_indexers_under_kills_and_rebuilds_store_each_event_once_and_r
     chance = random.Random(messages)
     start = SystemClock().now() - timedelta(hours=12)
     load = make_load(messages, environment=store.environment, start=start, seed=messages)
-    settings = {"DWH_VISIBILITY_SECONDS": "10", "DWH_HANDLER_SECONDS": "10", "DWH_LOG_LEVEL": "WARNING"}
+    settings = {"DWH_VISIBILITY_SECONDS": "10", "DWH_HANDLER_SECONDS": "30", "DWH_LOG_LEVEL": "WARNING"}
     feeder, aliases = Feeder(names, "indexer"), Aliases(store)
     async with AsyncExitStack() as stack:
         services = [running_service("indexer", names, node, aws_environment, **settings) for _ in "ab"]
         indexers = [await stack.enter_async_context(service) for service in services]
-        how = {"kill_every": kill_every, "kill_after": 200, "busy_seconds": busy_seconds}
+        how = {"kill_every": kill_every, "kill_after": 500, "busy_seconds": busy_seconds}
         siege = Siege(indexers, node, feeder, **how)
         watching = asyncio.create_task(aliases.watch())
         laying = asyncio.create_task(siege.lay(load.first))

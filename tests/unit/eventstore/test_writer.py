@@ -104,9 +104,11 @@ async def test_429_of_whole_requests_halves_the_load_and_success_lets_it_grow_ag
     assert engine.requests[0] == 500
     assert min(engine.requests) < 100
     low = writer.window.size
+    assert writer.window.narrowed
     for n in range(40):
         await writer.write([Create("j", f"e{n}", {})])
     assert low < 600 < writer.window.size
+    assert not writer.window.narrowed
 
 
 async def test_an_engine_that_stays_busy_gives_busy_after_a_few_seconds_and_nothing_is_lost() -> None:

@@ -46,6 +46,7 @@ class Line:
         self.records = []
         self.handled = []
         self.outcomes = []
+        self.pressed = False
         self.intake = open_intake(
             self.settings,
             "test",
@@ -53,6 +54,7 @@ class Line:
             quarantine=self.quarantine,
             checks={},
             unavailable=(StoreAwayError, AwsUnavailable),
+            pressed=lambda: self.pressed,
             objects=self.aws.objects,
         )
         options = subscription(self.settings, batch=batch) | {"wait_time": 0.05}
@@ -219,12 +221,15 @@ async def test_a_handler_that_takes_too_long_is_cut_and_its_message_comes_back(e
     assert len(line.left()) == 1
 
 
-@pytest.mark.parametrize(("away", "parked"), [(True, 0), (False, 1)])
-async def test_a_handler_cut_at_the_last_receive_parks_its_message_unless_a_dependency_was_away(
-    environ, away, parked
+@pytest.mark.parametrize(
+    ("away", "pressed", "parked"), [(True, False, 0), (False, True, 0), (False, False, 1)]
+)
+async def test_a_handler_cut_at_the_last_receive_parks_its_message_unless_a_dependency_was_to_blame(
+    environ, away, pressed, parked
 ):
     environ.setenv("DWH_HANDLER_SECONDS", "0.05")
     line = Line(environ)
+    line.pressed = pressed
     cut = []
 
     async def slow(_event, _origin):

@@ -114,6 +114,11 @@ class Shard:
 class Backend(Protocol):
     """The engine."""
 
+    @property
+    def pressed(self) -> bool:
+        """Whether the engine turned writes away and has not taken enough since to be trusted with all."""
+        ...
+
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """Perform all writes, each on its own; one fate per write, in order.
 

@@ -221,6 +221,11 @@ class MemoryBackend:
         """See `Backend`."""
         return self._version
 
+    @property
+    def pressed(self) -> bool:
+        """See `Backend`."""
+        return False
+
     async def ping(self) -> None:
         """See `Backend`."""
 

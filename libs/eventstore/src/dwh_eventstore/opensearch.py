@@ -236,6 +236,11 @@ class OpenSearchBackend:
             else f"{told['number']} of another kind"
         )
 
+    @property
+    def pressed(self) -> bool:
+        """See `Backend`."""
+        return self._writer.window.narrowed
+
     async def ping(self) -> None:
         """See `Backend`."""
         await self._ask("GET", "/")

@@ -55,6 +55,11 @@ class Window:
         """The most writes that one request may carry now."""
         return max(1, min(MOST_WRITES, int(self.size)))
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether something was turned away, and the window has not grown to its whole size since."""
+        return self.size < _MOST_AT_ONCE
+
     async def enter(self, writes: int) -> None:
         """Wait until a request of so many writes fits."""
         async with self._changed:

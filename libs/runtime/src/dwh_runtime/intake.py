@@ -72,14 +72,20 @@ class Intake:
         brake: PoisonBrake,
         gate: DependencyGate,
         unavailable: tuple[type[Exception], ...] = (),
+        pressed: Callable[[], bool] = lambda: False,
         expand: Expand | None = None,
     ) -> None:
-        """`unavailable`: exceptions by which a handler says that a dependency is away."""
+        """Open to what a handler needs.
+
+        `unavailable`: exceptions by which a handler says that a dependency is away. `pressed`: whether one
+        turns work away just now, so that a handler that took too long is not its message's fault.
+        """
         self._settings = settings
         self._service = service
         self._quarantine = quarantine
         self._clock = clock
         self._unavailable = unavailable
+        self._pressed = pressed
         self._expand = expand
         self._fatal: Fatal | None = None
         self._failed = asyncio.Event()
@@ -186,7 +192,8 @@ class Intake:
                 fate = outcome
             except TimeoutError:
                 why = f"the handler took longer than {self._settings.handler_seconds:g} s"
-                fate = Unavailable(why) if self.gate.was_away_since(started) else Retry(why)
+                excused = self.gate.was_away_since(started) or self._pressed()
+                fate = Unavailable(why) if excused else Retry(why)
             except self._unavailable as error:
                 fate = await self._away(error)
             except Exception as error:  # the edge: the broker retries, then parks with details
@@ -260,6 +267,7 @@ def open_intake(
     quarantine: Quarantine,
     checks: Mapping[str, Check],
     unavailable: tuple[type[Exception], ...] = (),
+    pressed: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
     record: Record | None = None,
     objects: Objects | None = None,
@@ -292,6 +300,7 @@ def open_intake(
         brake=brake,
         gate=gate,
         unavailable=unavailable,
+        pressed=pressed,
         expand=fetcher(objects) if objects is not None else None,
     )
 

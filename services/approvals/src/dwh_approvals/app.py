@@ -88,6 +88,7 @@ async def build(
         quarantine=store.quarantine.put,
         checks=ready,
         unavailable=(StoreUnavailable, AwsUnavailable),
+        pressed=lambda: store.backend.pressed,
         clock=clock,
         record=store.record,
         objects=aws.objects,

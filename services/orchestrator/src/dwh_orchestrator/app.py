@@ -48,6 +48,7 @@ async def build(
         quarantine=store.quarantine.put,
         checks=ready,
         unavailable=(StoreUnavailable, AwsUnavailable),
+        pressed=lambda: store.backend.pressed,
         clock=clock,
         objects=aws.objects,
         record=store.record,

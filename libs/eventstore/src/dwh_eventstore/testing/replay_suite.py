@@ -259,10 +259,10 @@ class ReplaySuite:
             nonlocal closed
             closed = closed or (step, done) == ("closing pass", total)
 
-        async def stored_then_killed(pattern: Sequence[str]) -> list[Shard]:
+        async def stored_then_killed(patterns: Sequence[str]) -> list[Shard]:
             if closed:
                 await store.events.append([late])
-            return await shards(pattern)
+            return await shards(patterns)
 
         store.backend.shards = stored_then_killed  # type: ignore[method-assign]
         verified = await rebuild(store, "job-events", progress=progress).run()

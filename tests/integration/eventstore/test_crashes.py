@@ -204,7 +204,7 @@ async def test_two_indexers_under_kills_and_rebuilds_store_each_event_once_and_r
     chance = random.Random(messages)
     start = SystemClock().now() - timedelta(hours=12)
     load = make_load(messages, environment=store.environment, start=start, seed=messages)
-    settings = {"DWH_VISIBILITY_SECONDS": "10", "DWH_HANDLER_SECONDS": "30", "DWH_LOG_LEVEL": "WARNING"}
+    settings = {"DWH_VISIBILITY_SECONDS": "20", "DWH_HANDLER_SECONDS": "20", "DWH_LOG_LEVEL": "WARNING"}
     feeder, aliases = Feeder(names, "indexer"), Aliases(store)
     async with AsyncExitStack() as stack:
         services = [running_service("indexer", names, node, aws_environment, **settings) for _ in "ab"]

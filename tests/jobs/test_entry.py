@@ -135,8 +135,8 @@ def published(process: subprocess.Popen[str]) -> None:
 
 
 def spark_starting(process: subprocess.Popen[str]) -> None:
-    """Wait until the JVM, or the script that becomes it, is there."""
-    while not any(map(Path.read_text, Path(f"/proc/{process.pid}/task").glob("*/children"))):
+    """Wait until the JVM, or the script that becomes it, is there: Python's main thread has started it."""
+    while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
         assert process.poll() is None
 
 

@@ -3,11 +3,12 @@
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
 from dwh_jobs.errors import Terminated
-from dwh_jobs.termination import Termination, stop_children
+from dwh_jobs.termination import Termination
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +61,18 @@ def test_a_request_after_the_run_changes_nothing():
     ask()
 
 
-@pytest.mark.parametrize(("answer", "last_words"), [("echo bye; exit", "bye\n"), ("", "")])
+PARENT = """
+import subprocess, sys
+from dwh_jobs.termination import stop_children
+child = subprocess.Popen(["sh", "-c", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+stop_children(grace=0.5)
+print(child.stdout.read())  # its end of file comes when nobody holds the pipe
+"""
+
+
+@pytest.mark.parametrize(("answer", "last_words"), [("echo bye; exit", "bye"), ("", "")])
 def test_no_process_outlives_the_run_that_started_it_even_one_that_hears_no_request(answer, last_words):
     program = f"trap '{answer}' TERM; echo ready; read line"
-    with subprocess.Popen(
-        ["sh", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout
-        assert child.stdout.readline() == "ready\n"
-        stop_children(grace=0.5)
-        assert child.stdout.read() == last_words  # its end of file comes when nobody holds the pipe
+    told = subprocess.run([sys.executable, "-c", PARENT, program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == last_words

@@ -14,13 +14,18 @@ from store_writers import Killable, rebuild
 
 MODELS = indices.FIXED_READ_MODELS
 WAITING_AT_MOST = 2000
+STUCK_SECONDS = 1800
 _BATCH = 10
 
 
-async def until(holds):
-    """Return when a condition that may block for a moment holds."""
-    while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - queues and processes announce nothing
-        await asyncio.sleep(0.1)
+async def until(holds, what):
+    """Return when a condition that may block for a moment holds; `what` names it when it never does."""
+    try:
+        async with asyncio.timeout(STUCK_SECONDS):
+            while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - queues and processes announce nothing
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {STUCK_SECONDS} s") from None
 
 
 class KillableNode:
@@ -63,7 +68,7 @@ class Feeder:
             await asyncio.to_thread(self._send, part)
             self.sent += len(part)
             if self.sent % 200 == 0:
-                await until(lambda: self.waiting() <= WAITING_AT_MOST)
+                await until(lambda: self.waiting() <= WAITING_AT_MOST, "a shorter queue")
 
     def _send(self, part):
         entries = [{"Id": str(n), "MessageBody": raw.decode()} for n, raw in enumerate(part)]
@@ -173,7 +178,7 @@ class Siege:
             await asyncio.gather(killing, feeding, return_exceptions=True)
 
     async def _handled(self, count):
-        await until(lambda: self._done() >= count)
+        await until(lambda: self._done() >= count, f"{count} messages handled")
 
     def _done(self):
         return self._feeder.sent - self._feeder.waiting()
@@ -186,9 +191,9 @@ class Siege:
         """
         while True:
             indexer, done = self._indexers[self.kills % len(self._indexers)], self._done()
-            await until(lambda running=indexer: probe(f"{running.url}/readyz"))
+            await until(lambda running=indexer: probe(f"{running.url}/readyz"), "an indexer ready")
             await asyncio.sleep(self._kill_every)
-            await until(lambda before=done: self._done() >= before + self._kill_after)
+            await until(lambda before=done: self._done() >= before + self._kill_after, "work between kills")
             indexer.kill()
             indexer.start()
             self.kills += 1

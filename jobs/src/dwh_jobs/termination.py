@@ -87,8 +87,8 @@ def stop_children(grace: float = 3.0) -> None:
     """
     running: dict[int, int] = {}  # by the descriptor that becomes readable when the process ends
     for file in Path("/proc/self/task").glob("*/children"):
-        for child in map(int, file.read_text().split()):
-            with suppress(ProcessLookupError):  # another thread has waited for it
+        with suppress(FileNotFoundError, ProcessLookupError):  # its thread, or the process, is gone already
+            for child in map(int, file.read_text().split()):
                 running[os.pidfd_open(child)] = child
                 os.kill(child, signal.SIGTERM)
     end = time.monotonic() + grace

@@ -33,10 +33,11 @@ class Termination:
         self._armed = False
         self._raised: Callable[[], Terminated | None] = lambda: None
         self._over = threading.Event()
+        self._insisting = threading.Thread(target=self._insist, name="termination", daemon=True)
 
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, self._on_signal)
-        threading.Thread(target=self._insist, name="termination", daemon=True).start()
+        self._insisting.start()
         return self
 
     def __exit__(
@@ -44,6 +45,7 @@ class Termination:
     ) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._over.set()
+        self._insisting.join()  # whoever takes the signal over gets none of these requests
 
     def arm(self) -> None:
         """From here on a request is raised where the program is.

@@ -15,10 +15,9 @@ import orjson
 from dwh_eventstore.backend import Write
 from dwh_eventstore.bulk import lines
 from dwh_local import opensearch
-from dwh_local.jars import ensure_jars, line_for
+from dwh_local.jars import line_for
 from dwh_local.java import find_java
 from dwh_local.opensearch import Installation, Node
-from dwh_local.paths import checkout
 from dwh_local.testing import free_port
 
 T = TypeVar("T")
@@ -48,10 +47,9 @@ class _Measured(Installation):
 @contextmanager
 def running(directory: Path, line: str | None, heap: str) -> Iterator[Node]:
     """A node of its own; its data are below `directory`."""
-    java = find_java()
-    jars = ensure_jars(checkout(), java, line or line_for(java), print)
+    found = opensearch.install(line=line or line_for(find_java()), say=print)
     port = free_port(opensearch.LOWEST_PORT, opensearch.HIGHEST_PORT - 1)
-    installation = _Measured(java, jars, Path(), heap)
+    installation = _Measured(found.java, found.jars, heap=heap)
     node = opensearch.start_installed(installation, directory, port, ready_seconds=READY_SECONDS)
     try:
         yield node

@@ -89,8 +89,11 @@ def stop_children(grace: float = 3.0) -> None:
     """
     running: dict[int, int] = {}  # by the descriptor that becomes readable when the process ends
     for file in Path("/proc/self/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # its thread, or the process, is gone already
-            for child in map(int, file.read_text().split()):
+        children = ""
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            children = file.read_text()
+        for child in map(int, children.split()):
+            with suppress(ProcessLookupError):  # the child has, and others are still there
                 running[os.pidfd_open(child)] = child
                 os.kill(child, signal.SIGTERM)
     end = time.monotonic() + grace

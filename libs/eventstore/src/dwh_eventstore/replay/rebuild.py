@@ -164,8 +164,7 @@ class Rebuild:
             if await self._current() != state.target:
                 await self._follow(state, state.target)
                 await self._swap(state.source, state.target)
-            await self._close(state, state.target)
-            return await self._verified(state, state.target)
+            return await self._finish(state, state.target)
 
     async def rollback(self) -> Verified:
         """Bring the index before the last rebuild up to date and give it the alias again.
@@ -183,8 +182,7 @@ class Rebuild:
             state.positions = dict(state.began)
             await self._follow(state, state.source)
             await self._swap(current, state.source)
-            await self._close(state, state.source)
-            return await self._verified(state, state.source)
+            return await self._finish(state, state.source)
 
     async def drop_old(self) -> list[str]:
         """Remove every index of this read model but the one in use; their names.
@@ -306,7 +304,9 @@ class Rebuild:
             self._backend, clock=self._clock, replicas=self._replicas, jitter=jitter, pinned=pinned
         )
 
-    async def _verified(self, state: _State, index: str) -> Verified:
+    async def _finish(self, state: _State, index: str) -> Verified:
+        """Close, and verify what came of it."""
+        await self._close(state, index)
         [verified] = await verify(
             self._backend,
             [self._name],

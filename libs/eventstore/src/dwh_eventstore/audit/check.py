@@ -1,6 +1,5 @@
 """Compare the log with its digests and name every event that differs."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,9 +8,9 @@ import orjson
 from dwh_contracts.canonical import JsonObject
 
 from dwh_eventstore import indices
-from dwh_eventstore.audit.digests import FIRST, Digest, digest_from, entry_of
+from dwh_eventstore.audit.digests import FIRST, Digest, digest_from
 from dwh_eventstore.audit.keys import DigestKey
-from dwh_eventstore.audit.seal import Copies, copy_name, digests_of, entries_of, sealed_partitions
+from dwh_eventstore.audit.seal import Copies, copy_name, digests_of, entries_of, hashed, sealed_partitions
 from dwh_eventstore.backend import Backend, Shard
 from dwh_eventstore.replay.watermark import CatchUp
 
@@ -126,9 +125,8 @@ async def _compare(
             Finding("recreated", partition, partition, "the index is not the one that was sealed")
         )
     if shard is not None:
-        async for page in backend.scan(shard, range_.after):
-            for found in page:
-                event_id, content = entry_of(found)
+        async for page in hashed(backend, shard, range_.after):
+            for found, (event_id, content) in page:
                 seen.add(event_id)
                 wanted = sealed.hashes.get(event_id)
                 if wanted is None and range_.covers(found.seq_no, str(found.body.get("recorded_at"))):
@@ -138,7 +136,6 @@ async def _compare(
                 elif wanted != content:
                     detail = f"its content hash was {wanted[:12]}… and is {content[:12]}…"
                     answer.findings.append(Finding("edited", partition, event_id, detail))
-            await asyncio.sleep(0)
     answer.findings += [
         Finding("deleted", partition, event_id, "it was sealed and is gone")
         for event_id in sorted(set(sealed.hashes) - seen)

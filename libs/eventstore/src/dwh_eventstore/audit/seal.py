@@ -4,6 +4,7 @@ Safe to run twice at once: a digest is a create under its place in the chain, an
 the next stretch to the next run. The events of a digest are written before the digest itself.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -67,7 +68,7 @@ class Sealer:
     async def _partition(self, shard: Shard) -> int:
         last = await last_digest(self._backend, shard.index)
         after = last.upto if last is not None and last.uuid == shard.uuid else -1
-        entries = [entry_of(found) async for found in _scanned(self._backend, shard, after)]
+        entries = [entry async for page in hashed(self._backend, shard, after) for _, entry in page]
         digest = Digest(
             partition=shard.index,
             uuid=shard.uuid,
@@ -128,6 +129,19 @@ async def last_digest(backend: Backend, partition: str) -> Digest | None:
     return digest_from(found[0].body) if found else None
 
 
+async def hashed(backend: Backend, shard: Shard, after: int) -> AsyncIterator[list[tuple[Found, Entry]]]:
+    """Pages of the events behind a sequence number, each with its entry.
+
+    Hashed in a thread: meanwhile this one asks for the next page.
+    """
+    async for page in backend.scan(shard, after):
+        yield await asyncio.to_thread(_hashed, page)
+
+
+def _hashed(page: Sequence[Found]) -> list[tuple[Found, Entry]]:
+    return [(found, entry_of(found)) for found in page]
+
+
 async def entries_of(backend: Backend, digest: Digest) -> list[Entry] | None:
     """The events of a digest; None when they are not all there or not those it was made of."""
     count = -(-digest.count // ENTRIES_PER_PART)
@@ -154,9 +168,3 @@ def _part_id(digest: Digest, number: int) -> str:
 def _listed(part: Found) -> list[Any]:
     events: Any = part.body.get("events")
     return events if isinstance(events, list) else []
-
-
-async def _scanned(backend: Backend, shard: Shard, after: int) -> AsyncIterator[Found]:
-    async for page in backend.scan(shard, after):
-        for found in page:
-            yield found

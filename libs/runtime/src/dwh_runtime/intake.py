@@ -71,8 +71,8 @@ class Intake:
         *,
         brake: PoisonBrake,
         gate: DependencyGate,
+        pressed: Callable[[], bool],
         unavailable: tuple[type[Exception], ...] = (),
-        pressed: Callable[[], bool] = lambda: False,
         expand: Expand | None = None,
     ) -> None:
         """Open to what a handler needs.
@@ -266,8 +266,8 @@ def open_intake(
     *,
     quarantine: Quarantine,
     checks: Mapping[str, Check],
+    pressed: Callable[[], bool],
     unavailable: tuple[type[Exception], ...] = (),
-    pressed: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
     record: Record | None = None,
     objects: Objects | None = None,

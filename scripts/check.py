@@ -19,7 +19,10 @@ PACKAGES = [
     *("libs/contracts", "libs/faststream-sqs", "libs/eventstore", "libs/runtime"),
     *("services/indexer", "services/alerts", "services/orchestrator", "services/approvals", "cli", "local"),
 ]
-TYPED = [f"{package}/src" for package in PACKAGES]
+TYPED = [
+    *(f"{package}/src" for package in PACKAGES),
+    *(str(path) for path in sorted((ROOT / "benchmarks" / "store").glob("*.py"))),
+]
 UNIT_TESTS = ["tests/unit", "tests/contracts", "tests/architecture", "libs/faststream-sqs/tests/unit"]
 
 CHECKS: dict[str, list[str]] = {

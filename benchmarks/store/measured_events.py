@@ -49,9 +49,10 @@ def encoded(body: JsonObject) -> str:
 
 @cache
 def _plain() -> JsonObject:
-    body: Any = a_job_event(environment=ENVIRONMENT, evaluated=False)
-    body["quality"]["checks"] = []
-    metrics = body["metrics"]
+    body: JsonObject = a_job_event(environment=ENVIRONMENT, evaluated=False)
+    quality: Any = body["quality"]
+    quality["checks"] = []
+    metrics: Any = body["metrics"]
     metrics["drop_reasons"] = []
     metrics["payload"] = {"extract": metrics.get("payload", {}).get("extract", {})}
     spare = PLAIN_BYTES - len(encoded(_as_run(body, "measured", 0)))

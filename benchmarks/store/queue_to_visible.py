@@ -95,10 +95,10 @@ async def measure(store: Store, raw: Raw, url: str, directory: Path, total: int)
             async with _indexer(sqs, queue, url, log):
                 rate = await _burst(raw, queue, make, count)
                 p99 = await _paced(raw, queue, make, count, rate * PACED_SHARE)
-        least = 1_500 if make is plain else None
+        share, least = (None, 1_500) if make is plain else (60, None)
         rows += [
             percent(
-                f"append + read models, {name}", rate, own, 60, "the node's own rate for these documents"
+                f"append + read models, {name}", rate, own, share, "the node's own rate for these documents"
             ),
             Row(f"queue to visible, {name}", rate, "events/s", least),
             Row(f"visible p99, {name}, at half that rate", p99, "s", 3, at_most=True),
@@ -109,6 +109,7 @@ async def measure(store: Store, raw: Raw, url: str, directory: Path, total: int)
 async def _own_rate(store: Store, raw: Raw, make: Make, job: str, count: int) -> float:
     """Events per second whose documents the node takes; twice, the second counts."""
     await store.record(events(make, job, 0, 1))
+    seconds = 0.0
     for turn in range(2):
         first = 10_000_000 * (turn + 1)
         written = await _documents(make, job, first, count)

@@ -56,7 +56,7 @@ async def measure(store: Store, raw: Raw, rounds: int) -> list[Row]:
     ours_rate, raw_rate = ours_count / ours_seconds, raw_count / raw_seconds
     return [
         Row("catch-up read", ours_rate, "events/s", 12_000),
-        percent("catch-up read beside raw pages", ours_rate, raw_rate, 0, "pages of 2,000"),
+        percent("catch-up read beside raw pages", ours_rate, raw_rate, None, "pages of 2,000"),
         Row("catch-up read as events", ours_count / typed_seconds, "events/s"),
         Row("catch-up read, processor time of the client", cpu_seconds / ours_count * 1e6, "µs/event"),
         Row("audit, hashing", _hashing(), "events/s", 50_000),

@@ -38,6 +38,6 @@ def _shown(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:,.2f}"
 
 
-def percent(name: str, ours: float, other: float, bound: float, beside: str) -> Row:
+def percent(name: str, ours: float, other: float, bound: float | None, beside: str) -> Row:
     """A rate as a share of another."""
     return Row(name, 100 * ours / other, "%", bound, beside=f"{beside}: {ours:,.0f} of {other:,.0f} a second")

@@ -203,6 +203,10 @@ class Backend(Protocol):
         """Refuse every further write to an index."""
         ...
 
+    async def refresh_every(self, index: str, interval: str) -> None:
+        """Refresh an index by itself this often: "1s"; "-1" is never."""
+        ...
+
     async def settle(self) -> None:
         """Return when every index that was created can be read and written."""
         ...

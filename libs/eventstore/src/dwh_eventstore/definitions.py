@@ -5,14 +5,15 @@ from dwh_contracts.canonical import JsonObject
 from dwh_eventstore import indices, mappings
 
 _FIELD_LIMIT = 500
-_REFRESH = "1s"
+REFRESH = "1s"
+REFRESH_NEVER = "-1"
 
 
 def _settings(replicas: int, **more: object) -> JsonObject:
     settings: JsonObject = {
         "index.number_of_shards": 1,
         "index.number_of_replicas": replicas,
-        "index.refresh_interval": _REFRESH,
+        "index.refresh_interval": REFRESH,
         "index.translog.durability": "request",
     }
     return settings | {f"index.{name}": value for name, value in more.items()}  # type: ignore[return-value]
@@ -55,8 +56,18 @@ def quarantine_definition(replicas: int) -> JsonObject:
 
 def read_model_definition(model: str, replicas: int) -> JsonObject:
     """A read model with the alias that readers use."""
+    return {**_read_model(model, replicas, REFRESH), "aliases": {model: {}}}
+
+
+def unread_definition(model: str, replicas: int) -> JsonObject:
+    """A read model that nobody reads yet: without its alias, and not searchable, which fills it faster."""
+    return _read_model(model, replicas, REFRESH_NEVER)
+
+
+def _read_model(model: str, replicas: int, refresh: str) -> JsonObject:
     settings = _settings(replicas, **{"mapping.total_fields.limit": _FIELD_LIMIT})
-    return {"settings": settings, "mappings": mappings.read_model(model), "aliases": {model: {}}}
+    settings["index.refresh_interval"] = refresh
+    return {"settings": settings, "mappings": mappings.read_model(model)}
 
 
 def fixed_indices(replicas: int) -> dict[str, JsonObject]:

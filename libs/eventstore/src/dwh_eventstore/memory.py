@@ -214,6 +214,11 @@ class MemoryBackend:
         found.closed = True
         found.definition.setdefault("settings", {})["index.blocks.write"] = True
 
+    async def refresh_every(self, index: str, interval: str) -> None:
+        """See `Backend`; kept, and without effect."""
+        settings: Any = self._indices[index].definition.setdefault("settings", {})
+        settings["index.refresh_interval"] = interval
+
     async def settle(self) -> None:
         """See `Backend`."""
 

@@ -222,6 +222,10 @@ class OpenSearchBackend:
         """See `Backend`."""
         await self._ask("PUT", f"/{index}/_block/write")
 
+    async def refresh_every(self, index: str, interval: str) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/{index}/_settings", {"index.refresh_interval": interval})
+
     async def settle(self) -> None:
         """See `Backend`."""
         params = {"wait_for_status": "yellow", "timeout": f"{int(self._timeout)}s"}

@@ -21,7 +21,7 @@ from dwh_contracts.parse import Event
 
 from dwh_eventstore import indices, mappings
 from dwh_eventstore.backend import Backend
-from dwh_eventstore.definitions import read_model_definition
+from dwh_eventstore.definitions import REFRESH, unread_definition
 from dwh_eventstore.errors import StoreError
 from dwh_eventstore.read_models import ReadModels
 from dwh_eventstore.replay.checkpoints import Checkpoints
@@ -242,9 +242,8 @@ class Rebuild:
         if not resumed:
             state.began = (await self._reader.watermark()).positions
             await self._save(state)
-        definition = read_model_definition(self._name, self._replicas)
-        bare = {part: value for part, value in definition.items() if part != "aliases"}
-        if await self._backend.create_index(state.target, bare):
+        definition = unread_definition(self._name, self._replicas)
+        if await self._backend.create_index(state.target, definition):
             state.positions = {}
         await self._backend.settle()
         return state
@@ -265,6 +264,7 @@ class Rebuild:
 
     async def _swap(self, source: str, target: str) -> None:
         """Readers go from one complete index to another: what was folded is searchable before."""
+        await self._backend.refresh_every(target, REFRESH)
         await self._backend.refresh([target])
         self._lock.check()
         await self._backend.move_alias(self._name, source, target)

@@ -4,9 +4,10 @@ Finds whatever differs from what the stored events say. Cannot find what is wron
 that is the audit's part. A document that only lags is looked at again and is no difference.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dwh_contracts.canonical import JsonObject
@@ -17,7 +18,7 @@ from dwh_eventstore.backend import Backend, Found
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.folds.runs import overflowed
 from dwh_eventstore.replay.projection import Projection, canonical, sources
-from dwh_eventstore.replay.watermark import CatchUp, Key, Position, partitions
+from dwh_eventstore.replay.watermark import Batch, CatchUp, Key, Position, partitions
 
 Progress = Callable[[str, int, int], None]
 """Step, done, total."""
@@ -53,6 +54,15 @@ class Verified:
     differences: tuple[Difference, ...]
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What was compared so far of one read model."""
+
+    ids: set[str] = field(default_factory=set)
+    checksum: int = 0
+    suspects: list[str] = field(default_factory=list)
+
+
 async def _left_to_services() -> None:
     pass
 
@@ -83,7 +93,10 @@ async def read_model_names(backend: Backend) -> list[str]:
 
 
 class _Check:
-    """One verification: the fold, kept up to date, and what does not agree with it."""
+    """One verification: the fold, kept up to date, and what does not agree with it.
+
+    Pages are worked on in a thread: meanwhile this one asks for the next.
+    """
 
     def __init__(
         self,
@@ -107,30 +120,34 @@ class _Check:
         mark = await self._reader.watermark()
         total, done = mark.count(self._positions), 0
         async for batch in self._reader.read(self._positions, mark):
-            self.projection.fold(batch.events())
+            await asyncio.to_thread(self._fold_page, batch)
             done += len(batch.found)
             self._progress("fold", done, total)
         self._positions = mark.positions
 
+    def _fold_page(self, batch: Batch) -> None:
+        self.projection.fold(batch.events())
+
     async def compare(self, name: str) -> Verified:
         """Compare all documents, then look again at those that differ."""
-        count, checksum, seen, suspects = 0, 0, set[str](), list[str]()
-        total = len(self.projection.ids(name))
+        seen, total = _Seen(), len(self.projection.ids(name))
         async for page in self._documents(name):
-            for found in page:
-                count += 1
-                told = canonical(found.body)
-                checksum += _sum(told)
-                seen.add(found.id)
-                if self.projection.agrees(name, found.id, told):
-                    continue
-                if self._difference(name, found.id, found.body):
-                    suspects.append(found.id)
-            self._progress(f"compare {name}", count, max(total, count))
-        suspects += [document for document in self.projection.ids(name) if document not in seen]
-        differences = await self._look_again(name, suspects)
-        text = (checksum % (1 << 8 * _SUM_BYTES)).to_bytes(_SUM_BYTES, "big").hex()
-        return Verified(name, count, text, tuple(differences))
+            await asyncio.to_thread(self._compare_page, name, page, seen)
+            self._progress(f"compare {name}", len(seen.ids), max(total, len(seen.ids)))
+        missing = [document for document in self.projection.ids(name) if document not in seen.ids]
+        differences = await self._look_again(name, [*seen.suspects, *missing])
+        text = (seen.checksum % (1 << 8 * _SUM_BYTES)).to_bytes(_SUM_BYTES, "big").hex()
+        return Verified(name, len(seen.ids), text, tuple(differences))
+
+    def _compare_page(self, name: str, page: Sequence[Found], seen: _Seen) -> None:
+        for found in page:
+            told = canonical(found.body)
+            seen.checksum += _sum(told)
+            seen.ids.add(found.id)
+            if not self.projection.agrees(name, found.id, told) and self._difference(
+                name, found.id, found.body
+            ):
+                seen.suspects.append(found.id)
 
     async def _look_again(self, name: str, suspects: Sequence[str]) -> list[Difference]:
         """What still differs after some seconds: events on their way into the read model have come."""

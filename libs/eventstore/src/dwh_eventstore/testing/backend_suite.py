@@ -70,6 +70,16 @@ class BackendSuite:
         assert (read.body, missing, elsewhere) == ({"kind": "x"}, None, None)
         assert [hit.id for hit in found] == ["b"]
 
+    async def test_an_index_that_refreshes_by_itself_shows_what_is_written_unasked(
+        self, backend: Backend
+    ) -> None:
+        await backend.refresh_every(PLAIN, "-1")
+        await backend.refresh_every(PLAIN, "1s")
+        await backend.write([Create(PLAIN, "a", {"kind": "x"})])
+        async with asyncio.timeout(30):
+            while not await backend.search(Query((PLAIN,))):  # noqa: ASYNC110 - the engine tells nobody
+                await asyncio.sleep(0.05)
+
     async def test_a_stale_version_conflicts(self, backend: Backend) -> None:
         await backend.write([Create(PLAIN, "a", {"n": 0})])
         [first] = await backend.read([(PLAIN, "a")])

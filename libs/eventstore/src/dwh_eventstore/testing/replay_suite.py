@@ -158,6 +158,15 @@ class ReplaySuite:
             assert await documents(store, model) == before
             assert await store.backend.resolve(model) == indices.physical(model, 2)
 
+    async def test_an_index_refreshes_by_itself_from_the_moment_it_is_read(self, store: Store) -> None:
+        await store.record(story())
+        rebuilding = rebuild(store, "job-events")
+        for turn in (rebuilding.run, rebuilding.rollback):
+            await turn()
+            current = str(await store.backend.resolve("job-events"))
+            described: Any = await store.backend.describe(current)
+            assert described["settings"]["index.refresh_interval"] == "1s"
+
     async def test_a_rebuild_mends_what_was_lost_or_falsified(self, store: Store) -> None:
         await store.record(story())
         before = await documents(store, "job-events")

@@ -21,6 +21,8 @@ from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import RunFacts
 
 MODELS = (*indices.FIXED_READ_MODELS, "job-events-transform-images")
+PACE_SECONDS = 0.002
+"""Of who writes and reads beside a rebuild: over memory nothing else would get a turn."""
 
 
 class HastyClock(ManualClock):
@@ -192,7 +194,7 @@ class ReplaySuite:
             while working:
                 await store.record(story(number))
                 number += 1
-                await asyncio.sleep(0)
+                await asyncio.sleep(PACE_SECONDS)
 
         async def look() -> None:
             while working:
@@ -200,7 +202,7 @@ class ReplaySuite:
                 assert await store.read_models.get("job-events", known) is not None
                 page = await store.read_models.search("job-events", {"job_run_id": "run-0"})
                 assert len(page.items) == 2
-                await asyncio.sleep(0)
+                await asyncio.sleep(PACE_SECONDS)
 
         await store.refresh()
         tasks = [asyncio.create_task(write()), asyncio.create_task(look())]

@@ -1,4 +1,4 @@
-"""Whether a mapping takes a document, as far as our mappings go; the in-memory engine's half of the truth."""
+"""Whether a mapping takes a document, and what of it does, as far as our mappings go."""
 
 from typing import Any
 
@@ -16,6 +16,9 @@ _LEAVES: dict[str, tuple[type, ...]] = {
 }
 
 
+_NUMBERS = frozenset({"long", "integer", "double"})
+
+
 class Misfit(Exception):  # noqa: N818 - a finding about a document
     """Why a mapping refuses a document."""
 
@@ -26,6 +29,28 @@ def learn(mapping: Any, body: JsonObject) -> tuple[Any, str]:
         return _object(mapping, body, "", mapping.get("dynamic")), ""
     except Misfit as problem:
         return mapping, str(problem)
+
+
+def fitting(mapping: Any, body: JsonObject) -> JsonObject:
+    """The document with null for every value that its field cannot hold; what is dynamic stays."""
+    properties = mapping.get("properties", {})
+    return {
+        name: _fitted(properties[name], value) if name in properties else value
+        for name, value in body.items()
+    }
+
+
+def _fitted(field: Any, value: JsonValue) -> JsonValue:
+    if value is None or field.get("enabled") is False:
+        return value
+    if isinstance(value, list):
+        return [_fitted(field, member) for member in value]
+    kind = field.get("type", "object")
+    if kind == "object":
+        return fitting(field, value) if isinstance(value, dict) else None
+    fits = isinstance(value, _LEAVES[kind]) and not (kind in _NUMBERS and isinstance(value, bool))
+    lenient = field.get("ignore_malformed") and not isinstance(value, dict)
+    return value if fits or lenient else None
 
 
 def field_count(mapping: Any) -> int:
@@ -47,7 +72,7 @@ def _field(mapping: Any, value: JsonValue, path: str, dynamic: Any) -> Any:
             mapping = _field(mapping, member, path, dynamic)
         return mapping
     if mapping.get("type", "object") != "object":
-        if not isinstance(value, _LEAVES.get(mapping["type"], (object,))):
+        if _fitted(mapping, value) is None:
             raise Misfit(f"failed to parse field [{path}] of type [{mapping['type']}]")
         return mapping
     if not isinstance(value, dict):

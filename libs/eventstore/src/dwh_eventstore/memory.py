@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from dwh_eventstore.backend import Create, Fate, Found, Query, Shard, Write, Written
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.mapping_check import field_count, learn
-from dwh_eventstore.writer import LONGEST_ID_BYTES
+from dwh_eventstore.writer import encoded
 
 _PAGE = 2000
 
@@ -253,8 +253,8 @@ class MemoryBackend:
 
 
 def _never_taken(index: _Index, write: Write) -> str:
-    if len(write.id.encode()) > LONGEST_ID_BYTES:
-        return f"an id has at most {LONGEST_ID_BYTES} bytes"
+    if isinstance(told := encoded(write), Written):
+        return told.detail
     appends = isinstance(write, Create) or not index.append_only
     return "" if appends else "append-only indices take creates alone"
 

@@ -6,7 +6,7 @@ that is likely new is created without a look; a conflict then tells that there i
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from dwh_contracts.canonical import JsonObject
@@ -20,6 +20,7 @@ from dwh_eventstore.definitions import read_model_definition
 from dwh_eventstore.errors import AppendRejected, StoreUnavailable
 from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
+from dwh_eventstore.mapping_check import fitting
 from dwh_eventstore.writer import all_ended
 
 Change = Callable[[JsonObject | None], JsonObject]
@@ -116,7 +117,7 @@ class ReadModels:
             for (document, changes), stored in zip(waiting.items(), found, strict=True):
                 states[document], write = _next(index, document, stored, changes)
                 changed += [(document, write)] if write else []
-            left = await self._write(changed)
+            left = await self._write(model, changed)
             if not attempt:
                 there = len(left) if unread else sum(stored is not None for stored in found)
                 self._remember(model, mostly_there=2 * there > len(plan))
@@ -135,16 +136,22 @@ class ReadModels:
         else:
             self._mostly_there.discard(model)
 
-    async def _write(self, changed: Sequence[tuple[str, Write]]) -> list[str]:
-        """Ids that must be tried again."""
+    async def _write(self, model: str, changed: Sequence[tuple[str, Write]]) -> list[str]:
+        """Ids that must be tried again.
+
+        A document that is refused is written with less: a field that nobody typed may hold anything, and one
+        event must not stop its neighbours, nor the sweep and every rebuild after it.
+        """
         if not changed:
             return []
         writes = [write for _, write in changed]
         fates = await self._backend.write(writes)
-        overflow = [place for place, written in enumerate(fates) if written.fate is Fate.REFUSED]
-        if overflow:
-            again = [_without_payload(writes[place], fates[place]) for place in overflow]
-            for place, written in zip(overflow, await self._backend.write(again), strict=True):
+        for less in (_without_payload, partial(_fitting, model)):
+            refused = [place for place, written in enumerate(fates) if written.fate is Fate.REFUSED]
+            again = {place: body for place in refused if (body := less(writes[place].body)) is not None}
+            writes = [replace(write, body=again.get(place, write.body)) for place, write in enumerate(writes)]
+            written_again = await self._backend.write([writes[place] for place in again]) if again else []
+            for place, written in zip(again, written_again, strict=True):
                 fates[place] = written
         left = [document for (document, _), written in zip(changed, fates, strict=True) if _again(written)]
         for (document, write), written in zip(changed, fates, strict=True):
@@ -289,15 +296,15 @@ def _next(
     return state, Replace(index, document, state, stored.seq_no, stored.primary_term)
 
 
-def _without_payload(write: Write, written: Written) -> Write:
-    """The same document with its payload set aside; a job's own fields may clash with the mapping."""
-    metrics = write.body.get("metrics")
-    if not isinstance(metrics, Mapping) or metrics.get("payload") is None:
-        raise _failure(f"{write.index}/{write.id} was refused: {written.detail}", written)
-    body = runs.overflowed(write.body)
-    if isinstance(write, Create):
-        return Create(write.index, write.id, body)
-    return Replace(write.index, write.id, body, write.seq_no, write.primary_term)
+def _without_payload(body: JsonObject) -> JsonObject | None:
+    """The document with its payload set aside, if it has one: a job's own fields may clash with others."""
+    metrics = body.get("metrics")
+    has_payload = isinstance(metrics, Mapping) and metrics.get("payload") is not None
+    return runs.overflowed(body) if has_payload else None
+
+
+def _fitting(model: str, body: JsonObject) -> JsonObject:
+    return fitting(mappings.read_model(model), body)
 
 
 def _again(written: Written) -> bool:

@@ -98,12 +98,13 @@ class BulkWriter:
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """Perform all writes; see `Backend.write`."""
-        fates = {place: _too_long(write) for place, write in enumerate(writes) if _is_too_long(write)}
+        told = [encoded(write) for write in writes]
+        fates = {place: each for place, each in enumerate(told) if isinstance(each, Written)}
+        parts = [b"" if isinstance(each, Written) else each for each in told]
         waiting = [place for place in range(len(writes)) if place not in fates]
-        encoded = [b"" if place in fates else lines(write) for place, write in enumerate(writes)]
         in_order = len({(write.index, write.id) for write in writes}) < len(writes)
         for pause in (*_WAITS_SECONDS, None):
-            fates |= await self._round(encoded, waiting, in_order=in_order)
+            fates |= await self._round(parts, waiting, in_order=in_order)
             waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
             if not waiting or pause is None:
                 break
@@ -157,10 +158,11 @@ async def all_ended(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
-def _is_too_long(write: Write) -> bool:
-    return len(write.id) > LONGEST_ID_BYTES // 4 and len(write.id.encode()) > LONGEST_ID_BYTES
-
-
-def _too_long(write: Write) -> Written:
-    """Decided here: one such id would make the engine refuse the whole request."""
-    return Written(Fate.REFUSED, f"an id has at most {LONGEST_ID_BYTES} bytes: {write.id[:80]}…")
+def encoded(write: Write) -> bytes | Written:
+    """Its part of a bulk request, or why it can be in none: the engine would refuse all that is with it."""
+    if len(write.id) > LONGEST_ID_BYTES // 4 and len(write.id.encode()) > LONGEST_ID_BYTES:
+        return Written(Fate.REFUSED, f"an id has at most {LONGEST_ID_BYTES} bytes: {write.id[:80]}…")
+    try:
+        return lines(write)
+    except TypeError as error:
+        return Written(Fate.REFUSED, f"a value that the store cannot hold: {error}")

@@ -17,6 +17,8 @@ from dwh_eventstore import indices
 from dwh_eventstore.backend import Backend, Found
 from dwh_eventstore.errors import StoreUnavailable
 from dwh_eventstore.folds.runs import overflowed
+from dwh_eventstore.mapping_check import fitting
+from dwh_eventstore.mappings import read_model
 from dwh_eventstore.replay.projection import Projection, canonical, sources
 from dwh_eventstore.replay.watermark import Batch, CatchUp, Key, Position, partitions
 
@@ -195,7 +197,7 @@ class _Check:
             return Difference(document, "missing")
         if stored.get("payload_overflow") is True:
             wanted = overflowed(wanted)
-        fields = _differing(stored, wanted)
+        fields = _differing(stored, wanted) and _differing(stored, fitting(read_model(name), wanted))
         return Difference(document, "differs", tuple(fields)) if fields else None
 
 

@@ -67,9 +67,8 @@ class RunFacts:
     def started(self, minute: float = -2, **fields: JsonValue) -> Event:
         """`job_started`."""
         event_id = ids.job_event_id("job_started", *self._key)
-        return event_from_body(
-            self.envelope("job_started", event_id, minute, metrics={"created_by": "airflow"}, **fields)
-        )
+        told: dict[str, JsonValue] = {"metrics": {"created_by": "airflow"}, **fields}
+        return event_from_body(self.envelope("job_started", event_id, minute, **told))
 
     def completed(self, colour: str = "RED", minute: float = 0, **fields: JsonValue) -> Event:
         """`job_completed` of this quality."""

@@ -169,6 +169,19 @@ class ReplaySuite:
             described: Any = await store.backend.describe(current)
             assert described["settings"]["index.refresh_interval"] == "1s"
 
+    async def test_a_run_of_which_a_field_fits_nowhere_is_rebuilt_without_difference(
+        self, store: Store
+    ) -> None:
+        odd = RunFacts(job_run_id="run-odd").started(
+            metrics={"duration_seconds": "n/a"},
+            quality={"status": {}, "checks": [{"name": "rows", "status": {}}]},
+        )
+        await store.record([*story(), odd])
+        for model in MODELS:
+            before = await documents(store, model)
+            assert (await rebuild(store, model).run()).differences == ()
+            assert await documents(store, model) == before
+
     async def test_a_rebuild_mends_what_was_lost_or_falsified(self, store: Store) -> None:
         await store.record(story())
         before = await documents(store, "job-events")

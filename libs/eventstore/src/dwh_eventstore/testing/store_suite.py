@@ -180,6 +180,30 @@ class StoreSuite(RaceSuite):
         assert common["status"] == "SUCCESS"
         assert (document["payload_overflow"], document["payload_raw"]) == (True, clashing)
 
+    async def test_a_field_that_nobody_typed_stops_neither_its_neighbours_nor_itself(
+        self, store: Store
+    ) -> None:
+        good, bad = job_of(store), job_of(store, "run-2")
+        odd: dict[str, Any] = {
+            "metrics": {"duration_seconds": "n/a", "phases": "none", "resources": 3},
+            "error": {"type": {}, "message": ["a", {}]},
+            "artifacts_available": "yes",
+            "quality": {"status": {}, "checks": [{"name": "rows", "status": {}, "value": True}]},
+        }
+        events = [good.completed("GREEN"), bad.started(**odd)]
+        assert await store.record(events) == [Appended.STORED] * 2
+        for model in ("job-events", indices.job_read_model(bad.job_name)):
+            documents: Any = [await store.read_models.get(model, run.run_id) for run in (good, bad)]
+            assert [document["status"] for document in documents] == ["SUCCESS", "RUNNING"]
+            assert documents[1]["metrics"]["duration_seconds"] is None
+            assert documents[1]["error"]["type"] is None
+        assert await store.read_models.refold(events) == 0
+
+    async def test_an_integer_of_more_than_64_bits_refuses_its_own_event_only(self, store: Store) -> None:
+        good, bad = job_of(store), job_of(store, "run-2")
+        events = [good.completed("GREEN"), bad.completed("GREEN", metrics=bad.metrics({"huge": 2**70}))]
+        assert await store.events.append(events) == [Appended.STORED, Appended.REJECTED]
+
     async def test_a_payload_of_more_fields_than_an_index_may_have_is_set_aside(self, store: Store) -> None:
         run = job_of(store)
         many: JsonObject = {f"field_{number}": number for number in range(600)}

@@ -1,6 +1,5 @@
 """Compare the log with its digests and name every event that differs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -47,6 +46,8 @@ class _Sealed:
     digests: list[Digest] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     """By event id; of several digests the first stands, so that sealing again blesses nothing."""
+    since: str = ""
+    """When the last digest was sealed that is left out."""
 
 
 async def audit(
@@ -59,10 +60,13 @@ async def audit(
     """
     answer = Audited()
     await backend.refresh([indices.DIGESTS])
-    shards = {shard.index: shard for shard in (await CatchUp(backend).watermark()).shards}
-    for partition in sorted({*shards, *await sealed_partitions(backend)}):
+    standing = {shard.index for shard in (await CatchUp(backend).watermark()).shards}
+    for partition in sorted({*standing, *await sealed_partitions(backend)}):
         sealed = await _sealed(backend, key, partition, since, copies, answer)
-        await _compare(backend, partition, shards.get(partition), sealed, answer)
+        shard = None
+        if partition in standing:  # after its digests: one that is sealed meanwhile covers what comes later
+            [shard] = (await CatchUp(backend, (partition,)).watermark()).shards
+        await _compare(backend, partition, shard, sealed, answer)
     return answer
 
 
@@ -87,10 +91,14 @@ async def _sealed(
             sealed.digests.append(digest)
             for event_id, content in entries or ():
                 sealed.hashes.setdefault(event_id, content)
+        else:
+            sealed.since = digest.sealed_at
         answer.findings += [Finding("digest", partition, digest.id, problem) for problem in problems]
     if copies is not None and await copies.get(f"{partition}/{expected:08d}.json") is not None:
-        detail = "a copy of it is kept, the digest itself is gone"
-        answer.findings.append(Finding("digest", partition, f"{partition}|{expected:08d}", detail))
+        following = f"{partition}|{expected:08d}"
+        if await backend.read([(indices.DIGESTS, following)]) == [None]:  # else it was sealed just now
+            detail = "a copy of it is kept, the digest itself is gone"
+            answer.findings.append(Finding("digest", partition, following, detail))
     return sealed
 
 
@@ -119,7 +127,7 @@ async def _compare(
 ) -> None:
     answer.events += len(sealed.hashes)
     seen: set[str] = set()
-    range_ = _Range(sealed.digests, shard)
+    range_ = _Range(sealed, shard)
     if shard is not None and range_.recreated:
         answer.findings.append(
             Finding("recreated", partition, partition, "the index is not the one that was sealed")
@@ -145,7 +153,9 @@ async def _compare(
 class _Range:
     """Which stretch of an index the digests speak of."""
 
-    def __init__(self, digests: Sequence[Digest], shard: Shard | None) -> None:
+    def __init__(self, sealed: _Sealed, shard: Shard | None) -> None:
+        digests = sealed.digests
+        self._since = sealed.since
         self._last = digests[-1] if digests else None
         self.recreated = any(shard is not None and digest.uuid != shard.uuid for digest in digests)
         self.after = -1 if self.recreated or not digests else digests[0].after
@@ -157,4 +167,6 @@ class _Range:
         """
         if self._last is None:
             return False
-        return recorded_at < self._last.sealed_at if self.recreated else seq_no <= self._last.upto
+        if self.recreated:
+            return self._since <= recorded_at < self._last.sealed_at
+        return seq_no <= self._last.upto

@@ -1,7 +1,8 @@
 """Write a digest of what came to each partition since its last one.
 
 Safe to run twice at once: a digest is a create under its place in the chain, and whoever comes second leaves
-the next stretch to the next run. The events of a digest are written before the digest itself.
+the next stretch to the next run. The events of a digest are written before the digest itself, its second copy
+after it; the next run writes the copy that a killed one left out.
 """
 
 import asyncio
@@ -67,6 +68,8 @@ class Sealer:
 
     async def _partition(self, shard: Shard) -> int:
         last = await last_digest(self._backend, shard.index)
+        if last is not None:
+            await self._copy(last)
         after = last.upto if last is not None and last.uuid == shard.uuid else -1
         entries = [entry async for page in hashed(self._backend, shard, after) for _, entry in page]
         digest = Digest(
@@ -82,16 +85,28 @@ class Sealer:
         )
         await self._write([Create(indices.DIGESTS, *part) for part in _parts(digest, entries)])
         document = digest.document(await self._key.sign(digest.hash))
-        if self._copies is not None:
-            ordered: Any = sorted(entries)
-            await self._copies.put(copy_name(digest), canonical_json({**document, "events": ordered}))
-        await self._write([Create(indices.DIGESTS, digest.id, document)])
+        if not await self._write([Create(indices.DIGESTS, digest.id, document)]):
+            return 0
+        await self._copy(digest)
         return len(entries)
 
-    async def _write(self, creates: Sequence[Create]) -> None:
-        for written in await self._backend.write(creates) if creates else ():
+    async def _copy(self, digest: Digest) -> None:
+        """See that the second copy is there; it is made of what the store holds."""
+        if self._copies is None or await self._copies.get(copy_name(digest)) is not None:
+            return
+        [stored] = await self._backend.read([(indices.DIGESTS, digest.id)])
+        entries = await entries_of(self._backend, digest)
+        if stored is not None and entries is not None:
+            ordered: Any = sorted(entries)
+            await self._copies.put(copy_name(digest), canonical_json({**stored.body, "events": ordered}))
+
+    async def _write(self, creates: Sequence[Create]) -> bool:
+        """Whether all of it is new; somebody else may have written it."""
+        fates = await self._backend.write(creates) if creates else []
+        for written in fates:
             if written.fate not in {Fate.WRITTEN, Fate.CONFLICT}:
                 raise StoreUnavailable(f"a digest was not written: {written.detail}")
+        return all(written.fate is Fate.WRITTEN for written in fates)
 
 
 def copy_name(digest: Digest) -> str:

@@ -1,8 +1,8 @@
 """What the audit promises, over every backend: the tests change the log behind the store's back."""
-# ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
+# ruff: noqa: S101, D102, PLR2004 - a suite of tests: it asserts, and its names are its claims
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -32,6 +32,26 @@ class MemoryCopies:
 
     async def get(self, name: str) -> bytes | None:
         return self.kept.get(name)
+
+
+class MeanwhileKey:
+    """`KEY`, and something that happens while it is used for the first time."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def sign(self, text: str) -> str:
+        await self._once()
+        return await KEY.sign(text)
+
+    async def signed(self, text: str, signature: str) -> bool:
+        await self._once()
+        return await KEY.signed(text, signature)
+
+    async def _once(self) -> None:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
 
 
 class AuditSuite:
@@ -118,6 +138,53 @@ class AuditSuite:
             (f"{_INDEX}|00000001", "a copy of it is kept, the digest itself is gone"),
         }
 
+    async def test_what_is_sealed_during_an_audit_is_no_finding(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        copies = MemoryCopies()
+        await _sealed(store, clock, 2, copies)
+
+        async def seal() -> None:
+            await _append(store, 7)
+            await _sealer(store, clock, copies).seal()
+
+        assert (await audit(store.backend, MeanwhileKey(seal), copies=copies)).findings == []
+        assert (await audit(store.backend, KEY, copies=copies)).events == 3
+
+    async def test_of_two_that_seal_at_once_one_digest_stays_and_it_is_the_one_that_is_copied(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        copies = MemoryCopies()
+        await _append(store, 1)
+
+        async def seal() -> None:
+            await _append(store, 2)
+            clock.advance(1)
+            assert await _sealer(store, clock, copies).seal() == 2
+
+        assert await Sealer(store.backend, MeanwhileKey(seal), clock, copies).seal() == 0
+        answer = await audit(store.backend, KEY, copies=copies)
+        assert (answer.findings, answer.events) == ([], 2)
+
+    async def test_a_copy_that_was_left_out_is_made_by_the_next_seal(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        copies = MemoryCopies()
+        await _sealed(store, clock, 2)
+        await _sealer(store, clock, copies).seal()
+        assert (await audit(store.backend, KEY, copies=copies)).findings == []
+
+    async def test_of_an_index_made_anew_since_names_nothing_that_was_sealed_before(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        await _sealed(store, clock, 3)
+        clock.advance(3600)
+        await _append(store, 5)
+        await _sealer(store, clock).seal()
+        await _remake(store, lambda found: [hit.body for hit in found])
+        answer = await audit(store.backend, KEY, since="2026-11-23T09:00:00.000000Z")
+        assert _named(answer) == {("recreated", _INDEX)}
+
     async def test_since_checks_what_was_sealed_from_then_on(self, store: Store, clock: ManualClock) -> None:
         await _sealed(store, clock, 2)
         clock.advance(3600)
@@ -147,10 +214,12 @@ async def _append(store: Store, number: int) -> str:
     return event.event_id
 
 
-async def _sealed(store: Store, clock: ManualClock, count: int) -> list[str]:
+async def _sealed(
+    store: Store, clock: ManualClock, count: int, copies: MemoryCopies | None = None
+) -> list[str]:
     ids = [await _append(store, number) for number in range(count)]
     clock.advance(60)
-    await _sealer(store, clock).seal()
+    await _sealer(store, clock, copies).seal()
     return ids
 
 

@@ -30,13 +30,16 @@ def bootstrap(
     if roles:
         show.as_json(store_roles())
         return
-    found = wait_for(lambda: store_bootstrap(store_settings(), check=check))
+    settings = store_settings()
+    found = wait_for(lambda: store_bootstrap(settings, check=check))
     for line in found:
         typer.echo(line)
     if not found:
         typer.echo("nothing to do: templates, indices and aliases are as they should be")
     elif check:
-        raise No(f"{len(found)} differences; `dwh bootstrap` removes them")
+        raise No(f"{len(found)} differences; `dwh bootstrap` removes those that can be mended")
+    elif left := wait_for(lambda: store_bootstrap(settings, check=True)):
+        raise No("\n".join(["not mended:", *left]))
 
 
 @runs.command("list")

@@ -192,19 +192,27 @@ class Backend(Protocol):
         ...
 
     async def forbid_auto_create(self, patterns: Sequence[str]) -> None:
-        """From now on no write creates an index of these names."""
+        """From now on no write creates an index of these names; what others forbade stays forbidden."""
         ...
 
     async def auto_create_forbidden(self) -> list[str]:
-        """The patterns given to `forbid_auto_create`."""
+        """Patterns of names that no write creates an index of; "*" where somebody forbade all."""
         ...
 
     async def close_for_writing(self, index: str) -> None:
         """Refuse every further write to an index."""
         ...
 
-    async def refresh_every(self, index: str, interval: str) -> None:
-        """Refresh an index by itself this often: "1s"; "-1" is never."""
+    async def change_settings(self, index: str, settings: JsonObject) -> None:
+        """Change settings that may change while an index lives, by their flat names."""
+        ...
+
+    async def add_fields(self, index: str, properties: JsonObject) -> None:
+        """Let the mapping of an index have these fields, too.
+
+        Raises:
+            StoreError: one is there as another kind.
+        """
         ...
 
     async def settle(self) -> None:

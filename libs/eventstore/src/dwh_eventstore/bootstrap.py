@@ -5,14 +5,15 @@ Run once at installation and then daily: it makes coming months and closes old o
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock, SystemClock
+from pydantic import JsonValue
 
-from dwh_eventstore import definitions, indices
+from dwh_eventstore import definitions, indices, mappings
 from dwh_eventstore.backend import Backend
 from dwh_eventstore.errors import StoreError
 from dwh_eventstore.opensearch import OpenSearchBackend
@@ -28,10 +29,13 @@ NEVER_CREATED_BY_A_WRITE = (
 )
 OLDEST_ENGINE = (2, 19)
 CLOSED_AFTER = timedelta(days=45)
+_DURABILITY = "index.translog.durability"
 
 
 async def bootstrap(settings: StoreSettings, *, check: bool = False, clock: Clock | None = None) -> list[str]:
-    """Make what is missing; the differences that were found. With `check` change nothing.
+    """Make what is missing, mend what can be; the differences that were found. With `check` change nothing.
+
+    What cannot be mended, such as an index that is not append-only, is found again by the next.
 
     Raises:
         StoreUnavailable: the server did not answer.
@@ -82,7 +86,8 @@ async def _refuse_old(backend: Backend) -> None:
 
 async def _auto_create(backend: Backend, *, check: bool) -> list[str]:
     """A typo in an index name, or a month without index, must fail and not make a bare index."""
-    if set(NEVER_CREATED_BY_A_WRITE) <= set(await backend.auto_create_forbidden()):
+    forbidden = set(await backend.auto_create_forbidden())
+    if "*" in forbidden or set(NEVER_CREATED_BY_A_WRITE) <= forbidden:
         return []
     if not check:
         await backend.forbid_auto_create(NEVER_CREATED_BY_A_WRITE)
@@ -121,11 +126,12 @@ async def _indices(backend: Backend, replicas: int, now: datetime, *, check: boo
 async def _index(
     backend: Backend, name: str, definition: JsonObject, now: datetime, *, check: bool
 ) -> list[str]:
+    model = next(iter(_part(definition, "aliases")), None)
+    if model is not None:
+        return await _read_model(backend, model, definition, check=check)
     present = await backend.describe(name)
     if present is not None:
-        return [f"index {name}: {problem}" for problem in _problems(present, definition)]
-    if await _is_rebuilt(backend, definition):
-        return []
+        return await _mended(backend, name, present, definition, check=check)
     if not check:
         await backend.create_index(name, definition)
         if indices.is_month(name) and _is_old(name, now):
@@ -133,10 +139,44 @@ async def _index(
     return [f"index {name} is missing"]
 
 
-async def _is_rebuilt(backend: Backend, definition: JsonObject) -> bool:
-    """Whether a rebuild has moved the alias to a later version of the index."""
-    alias = next(iter(_part(definition, "aliases")), None)
-    return alias is not None and await backend.resolve(alias) is not None
+async def _read_model(backend: Backend, model: str, definition: JsonObject, *, check: bool) -> list[str]:
+    """The index behind the alias counts, whichever version a rebuild has brought it to."""
+    current = await backend.resolve(model)
+    if current is not None:
+        present = await backend.describe(current) or {}
+        version = mappings.fold_version(present.get("mappings"))
+        older = [] if version == mappings.FOLD_VERSION else [_other_folds(current, model, version)]
+        return [*older, *await _mended(backend, current, present, definition, check=check)]
+    versions = indices.versions(model, await backend.names(f"rm-{model}-v*"))
+    if len(versions) > 1:
+        several = ", ".join(versions)
+        return [f"the alias {model} is missing; give it to the right one of {several} (POST /_aliases)"]
+    if not check and versions:
+        await backend.move_alias(model, None, versions[0])
+    elif not check:
+        await backend.create_index(indices.physical(model), definition)
+    return [f"the alias {model} is missing" if versions else f"index {indices.physical(model)} is missing"]
+
+
+def _other_folds(index: str, model: str, version: JsonValue) -> str:
+    return (
+        f"index {index}: written by folds of version {version}, not {mappings.FOLD_VERSION}; "
+        f"`dwh store rebuild {model}` makes it anew"
+    )
+
+
+async def _mended(
+    backend: Backend, name: str, present: JsonObject, wanted: JsonObject, *, check: bool
+) -> list[str]:
+    """What an existing index lacks; what can be changed in it is changed."""
+    found = _problems(present, wanted)
+    if found and not check:
+        settings, expected = _part(present, "settings"), _part(wanted, "settings")
+        if not _covers(settings.get(_DURABILITY), expected[_DURABILITY]):
+            await backend.change_settings(name, {_DURABILITY: expected[_DURABILITY]})
+        with suppress(StoreError):  # a field of another kind: it is named, and stays
+            await backend.add_fields(name, _part(_part(wanted, "mappings"), "properties"))
+    return [f"index {name}: {problem}" for problem in found]
 
 
 def _wanted(replicas: int, now: datetime) -> dict[str, JsonObject]:
@@ -155,15 +195,10 @@ def _problems(present: JsonObject, wanted: JsonObject) -> list[str]:
     return [
         *(
             f"{name} is {settings.get(name)}, not {expected[name]}"
-            for name in ("index.append_only.enabled", "index.translog.durability")
+            for name in ("index.append_only.enabled", _DURABILITY)
             if name in expected and not _covers(settings.get(name), expected[name])
         ),
         *([] if _covers(mapping, {"properties": fields}) else ["the mapping lacks fields"]),
-        *(
-            f"the alias {alias} is missing"
-            for alias in _part(wanted, "aliases")
-            if alias not in _part(present, "aliases")
-        ),
     ]
 
 

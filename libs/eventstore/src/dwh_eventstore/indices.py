@@ -1,6 +1,7 @@
 """Names of indices and which of them an event belongs to."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -74,6 +75,12 @@ def job_indices() -> str:
 def version_of(index: str) -> int:
     """The version of the index behind a read model."""
     return int(index.rsplit("-v", 1)[1])
+
+
+def versions(model: str, names: Sequence[str]) -> list[str]:
+    """Those of the names that are an index of this read model, oldest first."""
+    named = re.compile(re.escape(f"rm-{model}-v") + r"\d{4}")
+    return sorted(name for name in names if named.fullmatch(name))
 
 
 def is_month(index: str) -> bool:

@@ -214,10 +214,14 @@ class MemoryBackend:
         found.closed = True
         found.definition.setdefault("settings", {})["index.blocks.write"] = True
 
-    async def refresh_every(self, index: str, interval: str) -> None:
+    async def change_settings(self, index: str, settings: JsonObject) -> None:
         """See `Backend`; kept, and without effect."""
-        settings: Any = self._indices[index].definition.setdefault("settings", {})
-        settings["index.refresh_interval"] = interval
+        self._indices[index].definition.setdefault("settings", {}).update(settings)
+
+    async def add_fields(self, index: str, properties: JsonObject) -> None:
+        """See `Backend`."""
+        mapping = self._indices[index].definition.setdefault("mappings", {})
+        mapping["properties"] = _with_fields(mapping.get("properties", {}), properties)
 
     async def settle(self) -> None:
         """See `Backend`."""
@@ -250,6 +254,17 @@ class MemoryBackend:
             names = [name, *index.definition.get("aliases", {})]
             if any(fnmatch.fnmatchcase(each, pattern) for each in names for pattern in patterns):
                 yield name, index
+
+
+def _with_fields(present: Any, wanted: Any) -> Any:
+    merged = dict(present)
+    for name, kind in wanted.items():
+        held = merged.setdefault(name, kind)
+        if held.get("type") != kind.get("type"):
+            raise StoreUnavailable(f"mapper [{name}] cannot be changed to type [{kind.get('type')}]")
+        if "properties" in kind:
+            merged[name] = {**held, "properties": _with_fields(held["properties"], kind["properties"])}
+    return merged
 
 
 def _never_taken(index: _Index, write: Write) -> str:

@@ -209,22 +209,37 @@ class OpenSearchBackend:
 
     async def forbid_auto_create(self, patterns: Sequence[str]) -> None:
         """See `Backend`."""
-        rule = ",".join([*(f"-{pattern}" for pattern in patterns), "+*"])
+        present = (await self._auto_create_rule()) or "true"
+        if present == "false":
+            return
+        others = ["+*"] if present == "true" else present.split(",")
+        ours = [f"-{pattern}" for pattern in patterns]
+        rule = ",".join([*ours, *(other for other in others if other not in ours)])
         await self._ask("PUT", "/_cluster/settings", {"persistent": {_PATH: rule}})
 
     async def auto_create_forbidden(self) -> list[str]:
         """See `Backend`."""
-        answer = await self._ask("GET", "/_cluster/settings", params={"flat_settings": "true"})
-        rule = answer["persistent"].get(_PATH, "")
+        rule = await self._auto_create_rule()
+        if rule == "false":
+            return ["*"]
         return [part[1:] for part in rule.split(",") if part.startswith("-")]
+
+    async def _auto_create_rule(self) -> str:
+        """The rule in force, as far as it was set: one that is transient goes before one that stays."""
+        answer = await self._ask("GET", "/_cluster/settings", params={"flat_settings": "true"})
+        return str(answer["transient"].get(_PATH) or answer["persistent"].get(_PATH) or "")
 
     async def close_for_writing(self, index: str) -> None:
         """See `Backend`."""
         await self._ask("PUT", f"/{index}/_block/write")
 
-    async def refresh_every(self, index: str, interval: str) -> None:
+    async def change_settings(self, index: str, settings: JsonObject) -> None:
         """See `Backend`."""
-        await self._ask("PUT", f"/{index}/_settings", {"index.refresh_interval": interval})
+        await self._ask("PUT", f"/{index}/_settings", settings)
+
+    async def add_fields(self, index: str, properties: JsonObject) -> None:
+        """See `Backend`."""
+        await self._ask("PUT", f"/{index}/_mapping", {"properties": properties})
 
     async def settle(self) -> None:
         """See `Backend`."""

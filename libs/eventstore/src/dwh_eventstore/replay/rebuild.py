@@ -10,7 +10,6 @@ where its checkpoint stands, and repeating a part of it changes nothing.
 import asyncio
 import math
 import random
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -209,9 +208,7 @@ class Rebuild:
         return current
 
     async def _versions(self) -> list[str]:
-        versions = re.compile(re.escape(f"rm-{self._name}-v") + r"\d{4}")
-        found = await self._backend.names(f"rm-{self._name}-v*")
-        return [index for index in found if versions.fullmatch(index)]
+        return indices.versions(self._name, await self._backend.names(f"rm-{self._name}-v*"))
 
     async def _state(self, *, open_only: bool = True) -> tuple[_State, bool]:
         """The rebuild that was interrupted, or a new one; whether it is the former."""
@@ -264,7 +261,7 @@ class Rebuild:
 
     async def _swap(self, source: str, target: str) -> None:
         """Readers go from one complete index to another: what was folded is searchable before."""
-        await self._backend.refresh_every(target, REFRESH)
+        await self._backend.change_settings(target, {"index.refresh_interval": REFRESH})
         await self._backend.refresh([target])
         self._lock.check()
         await self._backend.move_alias(self._name, source, target)

@@ -73,8 +73,8 @@ class BackendSuite:
     async def test_an_index_that_refreshes_by_itself_shows_what_is_written_unasked(
         self, backend: Backend
     ) -> None:
-        await backend.refresh_every(PLAIN, "-1")
-        await backend.refresh_every(PLAIN, "1s")
+        for interval in ("-1", "1s"):
+            await backend.change_settings(PLAIN, {"index.refresh_interval": interval})
         await backend.write([Create(PLAIN, "a", {"kind": "x"})])
         async with asyncio.timeout(30):
             while not await backend.search(Query((PLAIN,))):  # noqa: ASYNC110 - the engine tells nobody

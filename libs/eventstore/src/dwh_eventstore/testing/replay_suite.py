@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from dwh_contracts.parse import Event
 
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Create, Replace, Shard
+from dwh_eventstore.bootstrap import bootstrap_backend
 from dwh_eventstore.definitions import events_template, read_model_definition
 from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.read_models import ReadModels
@@ -146,6 +148,11 @@ class ReadingSuite:
         assert len(found) == len(set(found)) == 800
 
 
+async def bootstrapped(store: Store, *, check: bool = False) -> list[str]:
+    """What a bootstrap of the store finds."""
+    return await bootstrap_backend(store.backend, replicas=0, now=store.clock.now(), check=check)
+
+
 class ReplaySuite:
     """As `ReadingSuite`."""
 
@@ -168,6 +175,42 @@ class ReplaySuite:
             current = str(await store.backend.resolve("job-events"))
             described: Any = await store.backend.describe(current)
             assert described["settings"]["index.refresh_interval"] == "1s"
+
+    async def test_the_daily_bootstrap_finds_nothing_in_rebuilt_read_models(self, store: Store) -> None:
+        await store.record(story())
+        assert await bootstrapped(store, check=True) == []
+        await rebuild(store, "job-events").run()
+        assert await bootstrapped(store, check=True) == []
+
+    async def test_the_daily_bootstrap_gives_a_read_model_its_alias_fields_and_durability_again(
+        self, store: Store
+    ) -> None:
+        name = indices.physical("job-events")
+        definition: Any = deepcopy(read_model_definition("job-events", 0))
+        del definition["aliases"], definition["mappings"]["properties"]["error"]
+        definition["settings"]["index.translog.durability"] = "async"
+        await store.backend.drop_index(name)
+        await store.backend.create_index(name, definition)
+        await store.backend.settle()
+        assert await bootstrapped(store) == ["the alias job-events is missing"]
+        assert await bootstrapped(store) == [
+            f"index {name}: index.translog.durability is async, not request",
+            f"index {name}: the mapping lacks fields",
+        ]
+        assert await bootstrapped(store, check=True) == []
+
+    async def test_the_daily_bootstrap_names_a_read_model_of_other_folds_and_what_to_do(
+        self, store: Store
+    ) -> None:
+        name = indices.physical("job-events")
+        definition: Any = deepcopy(read_model_definition("job-events", 0))
+        definition["mappings"]["_meta"] = {"fold_version": 1}
+        await store.backend.drop_index(name)
+        await store.backend.create_index(name, definition)
+        await store.backend.settle()
+        [problem] = await bootstrapped(store)
+        assert "folds of version 1, not 2; `dwh store rebuild job-events`" in problem
+        assert await bootstrapped(store) == [problem]
 
     async def test_a_run_of_which_a_field_fits_nowhere_is_rebuilt_without_difference(
         self, store: Store

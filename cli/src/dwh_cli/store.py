@@ -31,6 +31,7 @@ def store_settings() -> StoreSettings:
         password=secret("DWH_OPENSEARCH_PASSWORD"),
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
         replicas=int(replicas),
+        wait_for_active_shards=os.environ.get("DWH_OPENSEARCH_WAIT_FOR_ACTIVE_SHARDS") or "1",
     )
 
 

@@ -12,11 +12,13 @@ from functools import partial, reduce
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event
+from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore import folds, indices, mappings
 from dwh_eventstore.backend import Backend, Create, Fate, Found, Query, Replace, Where, Write, Written
 from dwh_eventstore.definitions import read_model_definition
+from dwh_eventstore.documents import Documents
 from dwh_eventstore.errors import AppendRejected, StoreUnavailable
 from dwh_eventstore.folds import approvals, line_items, runs
 from dwh_eventstore.folds.registers import visible
@@ -175,16 +177,28 @@ class ReadModels:
         return index
 
     async def _open_job(self, model: str, job_name: str) -> None:
-        """An index for the job, or its part of the shared one when there are enough indices."""
+        """An index for the job, or its part of the shared one when there are enough indices.
+
+        Who comes first decides for all: an alias of two indices could not be written.
+        """
         shared = indices.physical(indices.SHARED_JOBS)
-        taken = [name for name in await self._backend.names(indices.job_indices()) if name != shared]
-        if len(taken) < self._most_job_indices:
+        names = await self._backend.names(indices.job_indices())
+        taken = {name.rsplit("-v", 1)[0] for name in names if name != shared}
+        if await self._decided(model, "own" if len(taken) < self._most_job_indices else "shared") == "own":
             definition = read_model_definition(model, self._replicas)
             await self._backend.create_index(indices.physical(model), definition)
             return
         definition = read_model_definition(indices.SHARED_JOBS, self._replicas) | {"aliases": {}}
         await self._backend.create_index(shared, definition)
         await self._backend.add_alias(shared, model, {"job_name": job_name})
+
+    async def _decided(self, model: str, place: str) -> str:
+        documents, key = Documents(self._backend, indices.EFFECTS), f"job_index|{model}"
+        body: JsonObject = {"kind": "job_index", "name": model, "state": place}
+        if await documents.create(key, body | {"created_at": format_time(self._clock.now())}):
+            return place
+        held = await documents.get(key)
+        return str(held.body["state"]) if held else place
 
     async def _check_version(self, index: str) -> None:
         if index in self._checked:

@@ -21,7 +21,10 @@ ALIASES = {"index_patterns": ["*"], "allowed_actions": ["indices:admin/aliases/g
 """Which index an alias names is asked of the whole store."""
 
 SWEEP = ["indices:monitor/stats", "indices:admin/refresh*"]
-"""What reading the whole log takes beside reading it: how far each shard is, and making that visible."""
+"""What reading all of an index takes beside reading it: how far each shard is, and making that visible.
+
+Of the log for the sweep, of the read models for `dwh store verify` in the indexer's pod.
+"""
 
 READABLE = ["events-*", "rm-*", "effects-v1", "decisions-v1", "projection-*", "event-digests-v1"]
 SHARED = ["events-effect-v1-*", "events-late-v1", "events-quarantine-v1", "effects-v1", "rm-*"]
@@ -47,7 +50,7 @@ def _role(service: str) -> Body:
     if service in FOLDS_RUNS:
         grants.append(_grant(["rm-*"], CREATE))
     if service == SWEEPS:
-        grants.append(_grant(["events-*"], SWEEP))
+        grants.append(_grant(["events-*", "rm-*"], SWEEP))
     return _body(*grants, ask=[*ASK, *SEND])
 
 

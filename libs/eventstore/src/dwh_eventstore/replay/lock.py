@@ -70,7 +70,7 @@ class Lock:
         Raises:
             Held: it ran out, as after a long pause of this process, and may be somebody else's.
         """
-        if self._lease is None:
+        if self._lease is None or self._lease.until <= self._now():
             raise Held(f"the lock on {self._name} was lost; run it again")
 
     async def _renew(self) -> None:

@@ -17,7 +17,7 @@ from dwh_eventstore.replay.checkpoints import Checkpoints
 from dwh_eventstore.replay.watermark import CatchUp, positions_from_json, positions_to_json
 
 BEHIND = timedelta(minutes=10)
-MOST_EVENTS = 10_000
+MOST_EVENTS = 50_000
 """In one turn; the rest is left to the next."""
 _KEY = "sweep"
 
@@ -57,8 +57,11 @@ class Sweep:
         return await self._sweep(state)
 
     async def _sweep(self, state: JsonObject) -> Swept:
-        done, goal = positions_from_json(state), positions_from_json(state, "goal")
-        mark = (await self._reader.watermark()).limited(goal)
+        goal = positions_from_json(state, "goal")
+        mark = await self._reader.watermark()
+        standing = {shard.index for shard in mark.shards}  # one that is gone for good is the audit's part
+        done = {key: at for key, at in positions_from_json(state).items() if key[0] in standing}
+        mark = mark.limited(goal)
         events = repaired = 0
         async for batch in self._reader.read(done, mark):
             repaired += await self._read_models.refold(batch.events())

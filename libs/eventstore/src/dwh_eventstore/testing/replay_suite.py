@@ -19,6 +19,7 @@ from dwh_eventstore.definitions import events_template, read_model_definition
 from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.read_models import ReadModels
 from dwh_eventstore.replay import CatchUp, Held, Lock, Position, Rebuild, Sweep, verify
+from dwh_eventstore.replay.lock import LOCK_SECONDS
 from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import RunFacts
 
@@ -346,6 +347,18 @@ class ReplaySuite:
             assert (await rebuild(store, "job-alerts", "b").run()).differences == ()
         assert (await rebuild(store, "job-events", "b").run()).differences == ()
 
+    async def test_a_rebuild_that_was_paused_longer_than_its_lock_lasts_goes_no_further(
+        self, store: Store
+    ) -> None:
+        clock = store.clock
+        assert isinstance(clock, ManualClock)
+        lock = Lock(store.backend, clock, "job-events", "ann@host-7")
+        async with lock.held():
+            lock.check()
+            clock.advance(LOCK_SECONDS)
+            with pytest.raises(Held, match="run it again"):
+                lock.check()
+
     async def test_going_back_brings_the_old_index_up_to_date_first(self, store: Store) -> None:
         await store.record(story(1))
         with pytest.raises(StoreError, match="no earlier index"):
@@ -441,6 +454,22 @@ class ReplaySuite:
         assert [turn.repaired for turn in turns] == [0, 0, 4, 0]
         assert [turn.events for turn in turns] == [0, 0, len(story()) + 1, 0]
         assert await store.read_models.get("job-events", lost.run_id) is not None
+
+    async def test_the_sweep_goes_on_when_a_partition_is_gone_for_good(self, store: Store) -> None:
+        clock = store.clock
+        assert isinstance(clock, ManualClock)
+        await store.record(story())
+        sweep = Sweep(store.backend, store.read_models, clock)
+        for _ in range(3):
+            await sweep.turn()
+            clock.advance(timedelta(minutes=6).total_seconds())
+        await store.backend.drop_index("events-approval-v1-2026-11")
+        await store.record([RunFacts(job_run_id="later").completed("GREEN")])
+        turns = []
+        for _ in range(5):
+            turns.append(await sweep.turn())
+            clock.advance(timedelta(minutes=6).total_seconds())
+        assert sum(turn.events for turn in turns) == 1
 
 
 def _interrupting(step: str) -> Callable[[str, int, int], None]:

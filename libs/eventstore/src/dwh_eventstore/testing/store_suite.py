@@ -256,6 +256,21 @@ class StoreSuite(RaceSuite):
         await full.record([run.completed("GREEN") for run in runs])
         assert await full.read_models.get(models[0], runs[0].run_id) is not None
 
+    async def test_writers_that_see_a_job_first_at_once_agree_on_its_index(self, store: Store) -> None:
+        how: dict[str, Any] = {"environment": store.environment, "service": "test", "clock": store.clock}
+        writers = [Store(store.backend, most_job_indices=most, **how) for most in (0, 300) * 3]
+        job = f"{store.environment}_raced"
+        runs = [RunFacts(job, f"run-{number}", environment=store.environment) for number in range(6)]
+        await asyncio.gather(
+            *(writer.record([run.completed("GREEN")]) for writer, run in zip(writers, runs, strict=True))
+        )
+        model = indices.job_read_model(job)
+        assert await store.backend.resolve(model) is not None
+        documents = [await store.read_models.get(model, run.run_id) for run in runs]
+        assert [document["job_run_id"] for document in documents if document] == [
+            f"run-{n}" for n in range(6)
+        ]
+
     async def test_an_event_of_the_last_millisecond_redelivered_next_month_is_a_duplicate(
         self, store: Store, clock: ManualClock
     ) -> None:

@@ -112,13 +112,13 @@ async def give_back(store: Store, queues: Queues, queue_url: str, record: Versio
         No: somebody else changed the record meanwhile.
         Usage, NoServer: it could not be sent, and is open as before.
     """
-    changed = await _changed(store, record, "replayed")
+    changed = await _changed(store, record, "open", replaying=True)
     try:
         message_id = await queues.send(queue_url, raw_bytes(record.body), {})
     except AwsError as error:
-        await store.quarantine.change_state(changed, "open")
         ended = Usage if isinstance(error, AwsRefused) else NoServer
         raise ended(f"{record.key} was not sent and stays open: {error}") from None
+    await store.quarantine.change_state(changed, "replayed")  # unless it was refused again meanwhile
     await _told(store, changed, "quarantine_replayed", f"sent as {message_id}")
     return message_id
 
@@ -135,9 +135,9 @@ async def open_record(store: Store, quarantine_id: str) -> Versioned:
     return record
 
 
-async def _changed(store: Store, record: Versioned, state: str) -> Versioned:
-    """The record in its new state, ahead of the act: a message refused again at once is then open again."""
-    if not await store.quarantine.change_state(record, state):
+async def _changed(store: Store, record: Versioned, state: str, *, replaying: bool = False) -> Versioned:
+    """The record in its new state, which nobody else has changed meanwhile."""
+    if not await store.quarantine.change_state(record, state, replaying=replaying):
         raise No(f"{record.key} was changed by somebody else meanwhile")
     return await _record(store, record.key)
 

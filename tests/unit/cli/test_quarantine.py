@@ -44,6 +44,29 @@ async def test_a_message_that_could_not_be_sent_stays_open(store, quarantined):
     assert (await open_record(store, quarantined)).body["state"] == "open"
 
 
+async def test_a_replay_that_is_cut_before_it_was_sent_leaves_the_message_open(store, quarantined):
+    aws = MemoryAws()
+    aws.queues.failures.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        await give_back(store, aws.queues, QUEUE, await open_record(store, quarantined))
+    assert [record["quarantine_id"] for record in await store.quarantine.list()] == [quarantined]
+    await give_back(store, aws.queues, QUEUE, await open_record(store, quarantined))
+    assert [sent.body for sent in aws.queues.sent] == [RAW]
+
+
+async def test_a_message_refused_again_before_its_replay_ended_is_open(store, quarantined):
+    class RefusedAtOnce(type(MemoryAws().queues)):
+        async def send(self, *arguments):
+            sent = await super().send(*arguments)
+            again = Refused(QuarantineReason.NOT_AN_OBJECT)
+            await store.quarantine.put(quarantine_record("indexer", None, RAW, {}, again, store.clock.now()))
+            return sent
+
+    await give_back(store, RefusedAtOnce(), QUEUE, await open_record(store, quarantined))
+    [record] = await store.quarantine.list()
+    assert record["reason"] == "not-an-object"
+
+
 async def test_of_two_operators_one_replays(store, quarantined):
     aws = MemoryAws()
     seen = [await open_record(store, quarantined) for _ in range(2)]

@@ -20,12 +20,12 @@ class Quarantine:
     async def put(self, record: QuarantineRecord) -> None:
         """Keep the record; a redelivery of the same bytes finds it there and changes nothing.
 
-        Bytes that were replayed and are refused again are open again.
+        Bytes that were replayed, or are just being, and are refused again are open again.
         """
         body = record.model_dump(mode="json")
         while not await self._documents.create(record.quarantine_id, body):
             held = await self._documents.get(record.quarantine_id)
-            if held is not None and held.body.get("state") != "replayed":
+            if held is not None and not (held.body.get("state") == "replayed" or held.body.get("replaying")):
                 return
             if held is not None and await self._documents.replace(held, held.body | _again(body)):
                 return
@@ -45,9 +45,15 @@ class Quarantine:
         )
         return [hit.body for hit in await self._backend.search(query)]
 
-    async def change_state(self, versioned: Versioned, state: str) -> bool:
-        """Move a record on (replayed, discarded); False when somebody else did meanwhile."""
-        return await self._documents.replace(versioned, versioned.body | {"state": state})
+    async def change_state(self, versioned: Versioned, state: str, *, replaying: bool = False) -> bool:
+        """Move a record on (replayed, discarded); False when somebody else did meanwhile.
+
+        Before it is sent again it is open and `replaying`: whoever dies in between leaves it open, and a
+        refusal that comes before the end of the replay is not taken for one that was mended.
+        """
+        return await self._documents.replace(
+            versioned, versioned.body | {"state": state, "replaying": replaying}
+        )
 
 
 def raw_bytes(record: JsonObject) -> bytes:
@@ -58,4 +64,4 @@ def raw_bytes(record: JsonObject) -> bytes:
 
 def _again(body: JsonObject) -> JsonObject:
     """What a new refusal of the same bytes says; the time stays that of the first receipt."""
-    return {name: body[name] for name in ("reason", "path", "detail", "state")}
+    return {name: body[name] for name in ("reason", "path", "detail", "state")} | {"replaying": False}

@@ -179,13 +179,20 @@ class TestStoreOverOpenSearch(StoreSuite):
         with pytest.raises(StoreUnavailable, match=indices.LATE):
             await broken.events.find("job", {"job_run_id": "run-1"})
 
-    async def test_a_writer_of_other_folds_refuses_to_write(
+    async def test_a_writer_of_other_folds_is_not_ready_and_refuses_to_write(
         self, broken: Store, empty: OpenSearchBackend
     ) -> None:
         async def written_by(version: int) -> None:
             await empty._ask("PUT", "/rm-job-events-v0001/_mapping", {"_meta": {"fold_version": version}})
 
+        async def started() -> None:
+            service = Store(empty, environment="local", service="test", clock=broken.clock)
+            await service.ready()
+
+        await started()
         await written_by(99)
+        with pytest.raises(StoreUnavailable, match="version 99"):
+            await started()
         with pytest.raises(StoreUnavailable, match="version 99"):
             await broken.record([RunFacts().completed("GREEN")])
         await written_by(mappings.FOLD_VERSION)  # other tests share the node

@@ -176,6 +176,17 @@ class ReadModels:
         await self._check_version(index)
         return index
 
+    async def check(self) -> None:
+        """Return if every read model that exists is of these folds.
+
+        Raises:
+            StoreUnavailable: one is not; nothing may be written to it.
+        """
+        for model in indices.FIXED_READ_MODELS:
+            index = await self._backend.resolve(model)
+            if index is not None:
+                await self._check_version(index)
+
     async def _open_job(self, model: str, job_name: str) -> None:
         """An index for the job, or its part of the shared one when there are enough indices.
 
@@ -208,7 +219,8 @@ class ReadModels:
         if version != mappings.FOLD_VERSION:
             ours = mappings.FOLD_VERSION
             raise StoreUnavailable(
-                f"{index} is written by folds of version {version}, this writer has {ours}"
+                f"{index} is written by folds of version {version}, this release has {ours}; "
+                "`dwh store rebuild` of the newer release makes it anew"
             )
         self._checked.add(index)
 

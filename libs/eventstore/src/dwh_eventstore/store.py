@@ -76,6 +76,15 @@ class Store:
         """Return if the server answers; StoreUnavailable, with its address, if it does not."""
         await self.backend.ping()
 
+    async def ready(self) -> None:
+        """Return if the server answers and the read models are of this release's folds.
+
+        Raises:
+            StoreUnavailable: it does not, or a read model was rebuilt by another release.
+        """
+        await self.backend.ping()
+        await self.read_models.check()
+
     async def refresh(self) -> None:
         """Make everything written before visible to every search."""
         await self.backend.refresh(["events-*", "rm-*", indices.EFFECTS, indices.DECISIONS])

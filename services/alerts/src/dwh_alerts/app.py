@@ -35,7 +35,7 @@ async def build(
     aws = aws or await clients.__aenter__()
     owner = instance_name(SERVICE)
     broker = make_broker(settings)
-    ready = {"store": store.ping}
+    ready = {"store": store.ready}
     intake = open_intake(
         settings,
         SERVICE,

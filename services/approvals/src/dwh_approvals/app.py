@@ -80,7 +80,7 @@ async def build(
     aws = aws or await clients.__aenter__()
     parts = compose(settings, store=store, aws=aws, clock=clock)
     broker = make_broker(settings)
-    ready = {"store": store.ping, WORKFLOW_CONFIG: parts.configs.ready}
+    ready = {"store": store.ready, WORKFLOW_CONFIG: parts.configs.ready}
     intake = open_intake(
         settings,
         SERVICE,

@@ -38,7 +38,7 @@ async def build(
     clients = AwsClients(settings.aws_region)
     aws = aws or await clients.__aenter__()
     broker = make_broker(settings)
-    ready = {"store": store.ping}
+    ready = {"store": store.ready}
     intake = open_intake(
         settings,
         SERVICE,

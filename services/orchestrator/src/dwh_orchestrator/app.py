@@ -40,7 +40,7 @@ async def build(
         clock=clock,
     )
     broker = make_broker(settings)
-    ready = {"store": store.ping, WORKFLOW_CONFIG: configs.ready}
+    ready = {"store": store.ready, WORKFLOW_CONFIG: configs.ready}
     intake = open_intake(
         settings,
         SERVICE,

@@ -14,6 +14,7 @@ from dwh_runtime.aws import AwsClients, AwsError
 from dwh_cli import show
 from dwh_cli.connect import load_environment, secret
 from dwh_cli.exits import No, NoServer, Usage
+from dwh_cli.progress import progress_bar
 from dwh_cli.store import opened_store, wait_for
 
 LIMITS = (
@@ -44,7 +45,8 @@ def audit(
             try:
                 if seal:
                     await Sealer(store.backend, key, store.clock, copies).seal()
-                return await check_log(store.backend, key, since=moment, copies=copies)
+                with progress_bar() as progress:
+                    return await check_log(store.backend, key, since=moment, copies=copies, progress=progress)
             except AwsError as error:
                 raise NoServer(f"DWH_AUDIT_KEY or DWH_AUDIT_URI: {error}") from None
 

@@ -114,6 +114,12 @@ def export(
 def import_events(
     uri: Annotated[str, typer.Argument(help="A folder: file:///… or s3://bucket/…")],
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only read the files, and name what is bad.")
+    ] = False,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Read again what an interrupted import has read.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Append and fold the events of files; what is stored already stays as it is."""
@@ -122,17 +128,23 @@ def import_events(
     async def work() -> archive.Imported:
         async with opened_store() as store, _objects(uri) as objects:
             with progress_bar() as progress:
+                if dry_run:
+                    return await archive.check_files(
+                        objects, uri, environment=store.environment, progress=progress
+                    )
                 return await archive.import_files(
                     store.backend,
                     store.record,
                     objects,
                     uri,
                     environment=store.environment,
+                    from_start=from_start,
                     progress=progress,
                 )
 
     done = wait_for(work)
-    told = {name: done.outcomes[name] for name in ("stored", "duplicate", "conflict")}
+    names = (archive.READABLE,) if dry_run else ("stored", "duplicate", "conflict")
+    told = {name: done.outcomes[name] for name in names}
     if as_json:
         show.as_json({**told, "refused": done.refused, "skipped_files": done.skipped_files})
     else:

@@ -10,6 +10,7 @@ It does not judge an event's time, and does not resolve claim checks.
 
 import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from dwh_eventstore.replay.verify import Progress
 from dwh_eventstore.replay.watermark import CatchUp, Key, Position, Watermark
 
 FILE_EVENTS = 10_000
+READABLE = "readable"
 _BATCH = 500
 _GZIP = b"\x1f\x8b"
 _NAMES = re.compile(r"/([^/]+)/([^/]+)\.(\d+)\.\d{12}-(\d{12})\.jsonl\.gz$")
@@ -134,16 +136,19 @@ async def import_files(
     folder: str,
     *,
     environment: str,
+    from_start: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Imported:
     """Append and fold every event of the files below a folder, in the order of their names.
+
+    Goes on after the last file that an interrupted import read, or `from_start`.
 
     Raises:
         StoreUnavailable: what was read stays read; call it again.
     """
     checkpoints, key = Checkpoints(backend), f"import|{folder}"[-500:]
-    last = str((await checkpoints.load(key)).get("last") or "")
-    names = [name for name in await objects.names(folder) if ".jsonl" in name or name.endswith(".json")]
+    last = "" if from_start else str((await checkpoints.load(key)).get("last") or "")
+    names = await _files(objects, folder)
     result = Imported(skipped_files=sum(name <= last for name in names))
     for place, name in enumerate(names):
         if name <= last:
@@ -157,9 +162,38 @@ async def import_files(
     return result
 
 
+async def check_files(
+    objects: Objects, folder: str, *, environment: str, progress: Progress = lambda *_: None
+) -> Imported:
+    """Read what an import would read, and write nothing; `outcomes` counts what it would append or find."""
+    result = Imported()
+
+    async def record(events: Sequence[Event], origin: Sequence[Any] | None = None) -> list[Appended]:
+        del origin
+        result.outcomes[READABLE] += len(events)
+        return []
+
+    names = await _files(objects, folder)
+    for place, name in enumerate(names):
+        fetched = await objects.get(name)
+        if fetched is not None:
+            await _import_file(record, name, fetched.body, environment, result)
+        progress("read", place + 1, len(names))
+    return result
+
+
+async def _files(objects: Objects, folder: str) -> list[str]:
+    return [name for name in await objects.names(folder) if ".jsonl" in name or name.endswith(".json")]
+
+
 async def _import_file(record: Record, name: str, body: bytes, environment: str, result: Imported) -> None:
+    try:
+        lines = _lines(body)
+    except (EOFError, OSError, zlib.error) as error:
+        result.refused.append(f"{name}: not a whole gzip file: {error}")
+        return
     batch: list[tuple[Event, _Origin]] = []
-    for number, line in enumerate(_lines(body), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             batch.append(_parsed(line, environment))
         except Refused as refused:

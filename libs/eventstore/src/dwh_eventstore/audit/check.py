@@ -11,6 +11,7 @@ from dwh_eventstore.audit.digests import FIRST, Digest, digest_from
 from dwh_eventstore.audit.keys import DigestKey
 from dwh_eventstore.audit.seal import Copies, copy_name, digests_of, entries_of, hashed, sealed_partitions
 from dwh_eventstore.backend import Backend, Shard
+from dwh_eventstore.replay.verify import Progress
 from dwh_eventstore.replay.watermark import CatchUp
 
 Kind = Literal["edited", "deleted", "inserted", "recreated", "digest"]
@@ -51,7 +52,12 @@ class _Sealed:
 
 
 async def audit(
-    backend: Backend, key: DigestKey, *, since: str | None = None, copies: Copies | None = None
+    backend: Backend,
+    key: DigestKey,
+    *,
+    since: str | None = None,
+    copies: Copies | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Audited:
     """Check every partition; with `since` only what was sealed from then on.
 
@@ -66,7 +72,7 @@ async def audit(
         shard = None
         if partition in standing:  # after its digests: one that is sealed meanwhile covers what comes later
             [shard] = (await CatchUp(backend, (partition,)).watermark()).shards
-        await _compare(backend, partition, shard, sealed, answer)
+        await _compare(backend, partition, shard, sealed, answer, progress)
     return answer
 
 
@@ -123,7 +129,12 @@ async def _copy_problems(copies: Copies | None, digest: Digest, document: JsonOb
 
 
 async def _compare(
-    backend: Backend, partition: str, shard: Shard | None, sealed: _Sealed, answer: Audited
+    backend: Backend,
+    partition: str,
+    shard: Shard | None,
+    sealed: _Sealed,
+    answer: Audited,
+    progress: Progress,
 ) -> None:
     answer.events += len(sealed.hashes)
     seen: set[str] = set()
@@ -144,6 +155,7 @@ async def _compare(
                 elif wanted != content:
                     detail = f"its content hash was {wanted[:12]}… and is {content[:12]}…"
                     answer.findings.append(Finding("edited", partition, event_id, detail))
+            progress(f"audit {partition}", page[-1][0].seq_no - range_.after, shard.checkpoint - range_.after)
     answer.findings += [
         Finding("deleted", partition, event_id, "it was sealed and is gone")
         for event_id in sorted(set(sealed.hashes) - seen)

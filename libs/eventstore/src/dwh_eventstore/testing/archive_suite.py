@@ -96,6 +96,59 @@ class ArchiveSuite:
         assert imported.outcomes == {"duplicate": len(story())}
         assert await documents(store, "job-events") == before
 
+    async def test_a_dry_run_reads_everything_and_writes_nothing(self, store: Store) -> None:
+        await store.record(story())
+        folder = Folder()
+        await archive.export(store.backend, folder, "file:///x")
+        folder.files["file:///x/bad.jsonl"] = b"no json\n"
+        await self.make_anew(store)
+        checked = await archive.check_files(folder, "file:///x", environment=store.environment)
+        assert checked.outcomes == {archive.READABLE: len(story())}
+        assert [line.split(": ")[0] for line in checked.refused] == ["file:///x/bad.jsonl:1"]
+        assert await documents(store, "job-events") == {}
+
+    async def test_a_file_that_was_cut_is_named_and_the_others_are_read(self, store: Store) -> None:
+        await store.record(story())
+        folder = Folder()
+        await archive.export(store.backend, folder, "file:///x")
+        name = min(folder.files)
+        whole, folder.files[name] = folder.files[name], folder.files[name][:-10]
+        await self.make_anew(store)
+        imported = await self.imported(store, folder)
+        assert [line.split(": ")[:2] for line in imported.refused] == [[name, "not a whole gzip file"]]
+        folder.files[name] = whole
+        again = await self.imported(store, folder)
+        assert imported.outcomes["stored"] + again.outcomes["stored"] == len(story())
+
+    async def test_an_import_that_was_interrupted_goes_on_or_starts_over(self, store: Store) -> None:
+        await store.record(story())
+        folder = Folder()
+        await archive.export(store.backend, folder, "file:///x")
+
+        def at_the_last_file(_step: str, done: int, total: int) -> None:
+            if done == total - 1:
+                raise Interrupted
+
+        async def interrupted() -> None:
+            with pytest.raises(Interrupted):
+                await archive.import_files(
+                    store.backend,
+                    store.record,
+                    folder,
+                    "file:///x",
+                    environment=store.environment,
+                    progress=at_the_last_file,
+                )
+
+        await interrupted()
+        resumed = await self.imported(store, folder)
+        await interrupted()
+        anew = await archive.import_files(
+            store.backend, store.record, folder, "file:///x", environment=store.environment, from_start=True
+        )
+        assert (resumed.skipped_files, anew.skipped_files) == (len(folder.files) - 1, 0)
+        assert anew.outcomes == {"duplicate": len(story())}
+
     async def test_an_interrupted_export_goes_on_after_its_last_file(self, store: Store) -> None:
         await store.record(story())
         folder = Folder()

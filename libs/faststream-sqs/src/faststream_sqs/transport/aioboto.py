@@ -154,7 +154,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._control).get_queue_attributes(
                 QueueUrl=queue_url, AttributeNames=[name]
             )
-        return int(answer.get("Attributes", {}).get(name, 0))
+            return int(answer.get("Attributes", {}).get(name, 0))
 
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
@@ -172,7 +172,7 @@ class AiobotocoreTransport:
                     "MessageAttributeNames": ["All"],
                 },
             )
-        return [_raw(message) for message in answer.get("Messages", ())]
+            return [_raw(message) for message in answer.get("Messages", ())]
 
     async def delete(self, queue_url: str, receipts: Sequence[str]) -> list[EntryResult]:
         """Delete in one call."""
@@ -181,7 +181,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._settle).call(
                 "DeleteMessageBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def change_visibility(
         self, queue_url: str, changes: Sequence[tuple[str, int]]
@@ -195,7 +195,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._settle).call(
                 "ChangeMessageVisibilityBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def send(self, queue_url: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
         """Send in one call."""
@@ -205,7 +205,7 @@ class AiobotocoreTransport:
                 entry["DelaySeconds"] = message.delay_seconds
         async with self._calling():
             answer = await self._opened(self._control).send_message_batch(QueueUrl=queue_url, Entries=entries)
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def publish(self, topic_arn: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
         """Publish in one call."""
@@ -217,7 +217,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._topics).publish_batch(
                 TopicArn=topic_arn, PublishBatchRequestEntries=entries
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     @staticmethod
     def _opened(client: Any) -> Any:
@@ -251,10 +251,18 @@ async def _direct(
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
+    except TransportError:
+        raise
     except ClientError as error:
         raise _refusal(error) from error
-    except (BotoCoreError, OSError) as error:
-        raise TransportError(type(error).__name__, str(error)) from error
+    except Exception as error:  # botocore raises classes of its own, of the network and of Python
+        raise TransportError(_kind(error), str(error)) from error
+
+
+def _kind(error: Exception) -> str:
+    """The code of an error without one; botocore has no class for credentials that stay expired."""
+    expired = isinstance(error, RuntimeError) and "credentials" in str(error)
+    return "ExpiredToken" if expired else type(error).__name__
 
 
 def _refusal(error: ClientError) -> TransportError:

@@ -16,8 +16,13 @@ from faststream_sqs.transport.protocol import Attribute, OutgoingMessage
 
 PARKING_ATTRIBUTE = "parking"
 HEADERS_ATTRIBUTE = "headers"
+MOVED = "attributes"
+"""Key of the attributes for which there was no room beside ours."""
+
 MAX_ATTRIBUTES = 10
 MESSAGE_CHARACTERS = 1_000
+MOMENT_DIGITS = 14
+BYTES = 256
 OURS = {"reason", "attempts", "source", "parked_at"}
 """Keys that tell our details from an attribute of the same name."""
 
@@ -32,7 +37,7 @@ def parked_copy(delivery: Delivery, *, reason: str, now: float, fifo: bool) -> O
         details[HEADERS_ATTRIBUTE] = kept.pop(HEADERS_ATTRIBUTE).text
     moved = list(kept)[MAX_ATTRIBUTES - 1 :]
     if moved:
-        details["attributes"] = {name: _plain(kept.pop(name)) for name in moved}
+        details[MOVED] = {name: _plain(kept.pop(name)) for name in moved}
     return OutgoingMessage(
         body=raw.body,
         attributes={**kept, PARKING_ATTRIBUTE: Attribute(json.dumps(details, separators=(",", ":")))},
@@ -48,9 +53,9 @@ def parking_details(attributes: Mapping[str, Attribute]) -> Mapping[str, Any]:
         return {}
     try:
         details = json.loads(attribute.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return details if isinstance(details, dict) and details.keys() >= OURS else {}
+    return details if _is_ours(details, len(attributes) - 1) else {}
 
 
 def restored(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
@@ -60,13 +65,38 @@ def restored(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
         return dict(attributes)
     original = {name: value for name, value in attributes.items() if name != PARKING_ATTRIBUTE}
     if HEADERS_ATTRIBUTE in details:
-        original[HEADERS_ATTRIBUTE] = Attribute(str(details[HEADERS_ATTRIBUTE]))
-    for name, moved in details.get("attributes", {}).items():
+        original[HEADERS_ATTRIBUTE] = Attribute(details[HEADERS_ATTRIBUTE])
+    for name, moved in details.get(MOVED, {}).items():
         binary = moved["type"].startswith("Binary")
         original[name] = Attribute(
             moved["value"].encode("latin-1") if binary else moved["value"], moved["type"]
         )
     return original
+
+
+def _is_ours(details: Any, others: int) -> bool:
+    """Whether we wrote this, as far as `restored` and readers need: whoever can send may write anything."""
+    if not isinstance(details, dict) or not details.keys() >= OURS:
+        return False
+    moment, headers, moved = details["parked_at"], details.get(HEADERS_ATTRIBUTE, ""), details.get(MOVED, {})
+    return (
+        isinstance(moment, str)
+        and moment.isdecimal()
+        and len(moment) <= MOMENT_DIGITS
+        and isinstance(headers, str)
+        and isinstance(moved, dict)
+        and all(_is_attribute(attribute) for attribute in moved.values())
+        and others + len(moved) + (HEADERS_ATTRIBUTE in details) <= MAX_ATTRIBUTES
+    )
+
+
+def _is_attribute(moved: Any) -> bool:
+    if not isinstance(moved, dict):
+        return False
+    kind, value = moved.get("type"), moved.get("value")
+    if not isinstance(kind, str) or not isinstance(value, str):
+        return False
+    return not kind.startswith("Binary") or all(ord(character) < BYTES for character in value)
 
 
 def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:

@@ -157,6 +157,19 @@ class QueueConsumer:
         done.add_done_callback(lambda future: self._settled(delivery, future))
         return await asyncio.shield(done) if confirm else True
 
+    async def claim(self, delivery: Delivery) -> bool:
+        """Delete it before it is handled; of several receives of a message one is claimed at most."""
+        if delivery.state is not DeliveryState.HELD:
+            return False
+        delivery.state = DeliveryState.SETTLING
+        deleted = self.settler.delete(delivery, handled=False)
+        deleted.add_done_callback(lambda future: self._settled(delivery, future))
+        message_id, confirmed = delivery.raw.message_id, await asyncio.shield(deleted)
+        delivery.done = confirmed and message_id not in self.settler.remembered
+        if delivery.done:
+            self.settler.remembered.add(message_id)
+        return delivery.done
+
     async def nack(self, delivery: Delivery, delay: float | None = None) -> None:
         """Try it again after the back-off, or park it once it failed often enough, or as its rule says."""
         options, fate = self._options, self._options.retry.fate(delivery.failure)

@@ -77,10 +77,12 @@ class Settler:
         self._deletes = _Lane(self._delete, clock, linger, on_failure)
         self._changes = _Lane(self._change, clock, linger, on_failure)
 
-    def delete(self, delivery: Delivery) -> "asyncio.Future[bool]":
-        """Ask for a delete; the future says whether SQS confirmed it while the lock held."""
-        self.remembered.add(delivery.raw.message_id)  # its lock may run out before the delete gets through
+    def delete(self, delivery: Delivery, *, handled: bool = True) -> "asyncio.Future[bool]":
+        """Ask for a delete; the future says whether SQS confirmed it. What was not `handled` is forgotten."""
         done = self._deletes.ask(delivery, None)
+        if not handled:
+            return done
+        self.remembered.add(delivery.raw.message_id)  # its lock may run out before the delete gets through
         done.add_done_callback(lambda future: self._remember(delivery, future))
         return done
 

@@ -16,7 +16,7 @@ import aiobotocore
 import botocore
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from faststream_sqs.transport.clients import Clients, SessionFactory
 from faststream_sqs.transport.credentials import CREDENTIAL_CODES, RENEWAL_SECONDS
@@ -123,29 +123,32 @@ class AiobotocoreTransport:
                 await unused.aclose()
 
     async def resolve(self, queue: str) -> QueueInfo:
-        """Find the queue's URL and, where its attributes may be read, its dead-letter queue."""
+        """Find the queue's URL and, where its attributes may be read, its dead-letter queue or its fault."""
         async with self._calling():
             return await self._resolve(queue)
 
     async def _resolve(self, queue: str) -> QueueInfo:
         control = self._opened(self._control)
-        async with _translated():
-            url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
+        url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
         try:
             answer = await control.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-            policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-            arn = policy.get("deadLetterTargetArn", "")
-            if not arn:
-                return QueueInfo(url)
-            _, _, _, _, account, name = arn.split(":", 5)
-            target = await control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-            return QueueInfo(url, target["QueueUrl"])
         except ClientError as error:
             if _code(error) in {"AccessDenied", "AccessDeniedException"}:
                 return QueueInfo(url)
-            raise _refusal(error) from error
-        except BotoCoreError as error:
-            raise TransportError(type(error).__name__, str(error)) from error
+            raise
+        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        arn = policy.get("deadLetterTargetArn", "")
+        if not arn:
+            return QueueInfo(url)
+        _, _, _, _, account, name = arn.split(":", 5)
+        try:
+            async with _translated():
+                target = await control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        except TransportError as error:
+            if error.about(name).retryable:
+                raise
+            return QueueInfo(url, dead_letter_fault=str(error))
+        return QueueInfo(url, target["QueueUrl"])
 
     async def count(self, queue_url: str) -> int:
         """Ask for the approximate number."""

@@ -2,7 +2,7 @@
 
 A parked message is the original body and attributes plus one attribute `parking`, a JSON object. It
 replaces our packed `headers` attribute and contains it, so that ten attributes stay ten; redrive
-puts everything back.
+puts everything back. Where all that has no room beside the body, the details are few, or none.
 """
 
 import hashlib
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from faststream_sqs.consume.delivery import Delivery
+from faststream_sqs.produce.sizing import MAX_ATTRIBUTES, size_of
+from faststream_sqs.schemas import MAX_QUEUE_BYTES
 from faststream_sqs.transport.protocol import Attribute, OutgoingMessage
 
 PARKING_ATTRIBUTE = "parking"
@@ -19,28 +21,45 @@ HEADERS_ATTRIBUTE = "headers"
 MOVED = "attributes"
 """Key of the attributes for which there was no room beside ours."""
 
-MAX_ATTRIBUTES = 10
 MESSAGE_CHARACTERS = 1_000
 MOMENT_DIGITS = 14
 BYTES = 256
 OURS = {"reason", "attempts", "source", "parked_at"}
 """Keys that tell our details from an attribute of the same name."""
 
+FEW = (*OURS, "exception_type", "message_id")
+FEW_CHARACTERS = 100
+"""What a body leaves room for that is almost as large as a queue takes."""
+
 
 def parked_copy(delivery: Delivery, *, reason: str, now: float, fifo: bool) -> OutgoingMessage:
-    """The message to send to the parking queue."""
-    raw = delivery.raw
-    kept = restored(raw.attributes)
+    """The message to send to the parking queue, with as many details as there is room for beside its body."""
     details = _details(delivery, reason, now)
+    few = {name: details[name] for name in FEW} | {"reason": details["reason"][:FEW_CHARACTERS]}
+    for told in (details, few):
+        copy = _copy(delivery, told, fifo=fifo)
+        if size_of(copy) <= MAX_QUEUE_BYTES:
+            return copy
+    return _addressed(delivery, restored(delivery.raw.attributes), fifo=fifo)
+
+
+def _copy(delivery: Delivery, details: dict[str, Any], *, fifo: bool) -> OutgoingMessage:
+    kept = restored(delivery.raw.attributes)
     headers = kept.get(HEADERS_ATTRIBUTE)
     if headers is not None and headers.data_type == "String":
         details[HEADERS_ATTRIBUTE] = kept.pop(HEADERS_ATTRIBUTE).text
     moved = list(kept)[MAX_ATTRIBUTES - 1 :]
     if moved:
         details[MOVED] = {name: _plain(kept.pop(name)) for name in moved}
+    text = json.dumps(details, separators=(",", ":"))
+    return _addressed(delivery, {**kept, PARKING_ATTRIBUTE: Attribute(text)}, fifo=fifo)
+
+
+def _addressed(delivery: Delivery, attributes: Mapping[str, Attribute], *, fifo: bool) -> OutgoingMessage:
+    raw = delivery.raw
     return OutgoingMessage(
         body=raw.body,
-        attributes={**kept, PARKING_ATTRIBUTE: Attribute(json.dumps(details, separators=(",", ":")))},
+        attributes=attributes,
         group_id=raw.system.get("MessageGroupId", raw.message_id) if fifo else None,
         dedup_id=raw.message_id if fifo else None,
     )
@@ -102,7 +121,8 @@ def _is_attribute(moved: Any) -> bool:
 def _details(delivery: Delivery, reason: str, now: float) -> dict[str, Any]:
     raw, failure = delivery.raw, delivery.failure
     return {
-        "reason": reason or ("failed too often" if failure is None else "the handler failed"),
+        "reason": reason[:MESSAGE_CHARACTERS]
+        or ("failed too often" if failure is None else "the handler failed"),
         "exception_type": type(failure).__qualname__ if failure is not None else None,
         "message": str(failure)[:MESSAGE_CHARACTERS] if failure is not None else None,
         "fingerprint": _fingerprint(failure) if failure is not None else None,

@@ -4,9 +4,55 @@ import logging
 
 import pytest
 from faststream_sqs import Parking, Retry, SQSBroker
-from faststream_sqs.testing import eventually
-from faststream_sqs.transport.protocol import TransportError
+from faststream_sqs.parking import parked_copy, parking_details, restored
+from faststream_sqs.produce.sizing import size_of
+from faststream_sqs.schemas import MAX_QUEUE_BYTES
+from faststream_sqs.testing import a_delivery, eventually
+from faststream_sqs.transport.protocol import Attribute, OutgoingMessage, TransportError
 from faststream_sqs.transport.remedies import NO_PARKING, NO_QUEUE
+
+TEN = {f"a{n}": Attribute(str(n), "Number") for n in range(9)} | {"headers": Attribute('{"tenant":"a"}')}
+
+
+def copy_of(body, attributes, failure):
+    delivery = a_delivery(body, attributes=attributes, receive_count=5)
+    delivery.failure = failure
+    return parked_copy(delivery, reason=str(failure), now=1.0, fifo=False)
+
+
+def room_for(attributes):
+    return MAX_QUEUE_BYTES - size_of(OutgoingMessage("", attributes))
+
+
+def test_reason_is_cut_as_its_error_is():
+    details = parking_details(copy_of("x", {}, ValueError("ü" * 600_000)).attributes)
+    assert (len(details["reason"]), len(details["message"])) == (1_000, 1_000)
+
+
+@pytest.mark.parametrize("attributes", [{}, TEN], ids=["none", "ten"])
+@pytest.mark.parametrize(
+    ("spare", "told"),
+    [
+        (20_000, {"reason": 1_000, "message": 1_000, "exception_type": "ValueError", "attempts": 5}),
+        (2_000, {"reason": 100, "exception_type": "ValueError", "attempts": 5}),
+        (0, {}),
+    ],
+)
+def test_parked_copy_tells_what_fits_beside_its_body_and_is_restored(attributes, spare, told):
+    body = "x" * (room_for(attributes) - spare)
+    copy = copy_of(body, attributes, ValueError("ü" * 600_000))
+    details = parking_details(copy.attributes)
+    assert size_of(copy) <= MAX_QUEUE_BYTES
+    assert (copy.body, restored(copy.attributes)) == (body, attributes)
+    seen = {name: details.get(name) for name in told}
+    assert {n: len(v) if n in {"reason", "message"} else v for n, v in seen.items()} == told
+    assert ("message" in details) is ("message" in told)
+
+
+def test_headers_that_grow_when_packed_keep_nothing_from_being_parked():
+    attributes = {"headers": Attribute('"' * 600_000)}
+    copy = copy_of("x", attributes, ValueError())
+    assert (dict(copy.attributes), copy.body) == (attributes, "x")
 
 
 class Lines:

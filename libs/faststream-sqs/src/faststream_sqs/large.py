@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from faststream_sqs.message import SQSMessage
 from faststream_sqs.produce.sizing import size_of
@@ -82,7 +82,7 @@ class S3Objects:
         """One call."""
         try:
             await self._client.put_object(Bucket=bucket, Key=key, Body=body)
-        except (ClientError, BotoCoreError, OSError) as error:
+        except Exception as error:
             raise PayloadError(f"cannot store s3://{bucket}/{key}: {error}") from error
 
     async def get(self, bucket: str, key: str) -> bytes:
@@ -95,7 +95,7 @@ class S3Objects:
             if error.response.get("Error", {}).get("Code") in ABSENT_CODES:
                 raise MissingPayloadError(f"there is no s3://{bucket}/{key}") from error
             raise PayloadError(f"cannot fetch s3://{bucket}/{key}: {error}") from error
-        except (BotoCoreError, OSError) as error:
+        except Exception as error:
             raise PayloadError(f"cannot fetch s3://{bucket}/{key}: {error}") from error
 
 
@@ -141,7 +141,7 @@ def pointer_of(body: bytes) -> tuple[str, str] | None:
     try:
         name, place = json.loads(body)
         bucket, key = place["s3BucketName"], place["s3Key"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     known = name in POINTERS and isinstance(bucket, str) and isinstance(key, str)
     return (bucket, key) if known else None

@@ -40,11 +40,22 @@ class SQSParser:
         """Unwrap SNS, flatten attributes into headers, fetch a body that is kept elsewhere."""
         message = self.parse(delivery)
         if self._restore is not None:
-            await self._restore(message)
+            try:
+                await self._restore(message)
+            except Exception as error:  # noqa: BLE001 - concerns this message, not its batch
+                message.cannot_be_read(error)
         return message
 
     def parse(self, delivery: Delivery) -> SQSMessage:
-        """The same, for batches."""
+        """The same without the fetch; a message that breaks the parser is one that cannot be read."""
+        try:
+            return self._parsed(delivery)
+        except Exception as error:  # noqa: BLE001 - else nobody settles it, nor any other of its batch
+            message = SQSMessage(delivery, b"", headers={}, correlation_id=delivery.raw.message_id)
+            message.cannot_be_read(error)
+            return message
+
+    def _parsed(self, delivery: Delivery) -> SQSMessage:
         raw = delivery.raw
         attributes = raw.attributes
         if PARKING_ATTRIBUTE in attributes:
@@ -62,7 +73,7 @@ class SQSParser:
             headers |= unpack_headers(headers.pop(HEADERS_ATTRIBUTE))
         message = SQSMessage(
             delivery,
-            body.encode(),
+            body.encode(errors="surrogatepass"),
             sns=sns,
             headers=headers,
             content_type=self._content_type_of(headers),
@@ -116,7 +127,7 @@ def _envelope(body: str) -> Mapping[str, Any] | None:
         return None
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     topic = value.get("TopicArn")
     if value.get("Type") != "Notification" or not isinstance(topic, str) or ":sns:" not in topic:

@@ -105,13 +105,12 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
         if not 0 <= wait_time <= MAX_WAIT_SECONDS:
             raise SetupError(f"wait_time is 0 to {MAX_WAIT_SECONDS} seconds, not {wait_time}")
         target = queue if isinstance(queue, Queue) else Queue(queue)
-        retry = retry or Retry()
         options = ConsumeOptions(
             queue=target.name,
             max_workers=max_workers,
             prefetch=prefetch,
             batch=batch,
-            retry=replace(retry, park_on=(*retry.park_on, MissingPayloadError, MalformedEnvelopeError)),
+            retry=_with_unreadable(retry or Retry()),
             heartbeat=heartbeat or Heartbeat(),
             parking=Parking() if parking is EMPTY else parking,
             wait_time=wait_time,
@@ -227,6 +226,13 @@ class SQSRegistrator(Registrator[Any, SQSBrokerConfig]):
             middlewares=middlewares,
             include_in_schema=include_in_schema,
         )
+
+
+def _with_unreadable(retry: Retry) -> Retry:
+    """The same, parking at once what no try will make readable, unless a rule of its own names it."""
+    ruled = {*retry.retry_on, *retry.park_on, *retry.drop_on}
+    added = [kind for kind in (MissingPayloadError, MalformedEnvelopeError) if kind not in ruled]
+    return replace(retry, park_on=(*retry.park_on, *added))
 
 
 def as_target(target: str | Queue | Topic) -> Queue | Topic:

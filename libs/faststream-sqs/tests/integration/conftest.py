@@ -123,6 +123,9 @@ class WireTopology:
         full_name = f"{self._prefix}-{name}" + (".fifo" if fifo else "")
         return (await self._sqs.create_queue(QueueName=full_name, Attributes=attributes))["QueueUrl"]
 
+    async def delete(self, queue_url):
+        await self._sqs.delete_queue(QueueUrl=queue_url)
+
     async def arn(self, queue_url):
         answer = await self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]

@@ -13,7 +13,7 @@ from aiobotocore.session import AioSession
 from aiohttp import web
 from faststream_sqs import SQSBroker
 from faststream_sqs.testing import ManualClock, eventually
-from faststream_sqs.testing.canned import CannedSQS
+from faststream_sqs.testing.canned import CannedSQS, Fault
 from faststream_sqs.testing.proxy import (
     FaultProxy,
     black_hole,
@@ -23,6 +23,7 @@ from faststream_sqs.testing.proxy import (
     throttling,
     unavailable,
 )
+from faststream_sqs.transport.remedies import NO_CREDENTIALS, NOT_SQS
 
 pytestmark = pytest.mark.integration
 
@@ -53,15 +54,18 @@ LENGTHS = [
 class Lines:
     def __init__(self):
         self.levels = []
+        self.texts = []
 
     def log(self, level, event, /, **fields):
         self.levels.append(level)
+        self.texts.append(event)
 
 
 class Line:
     """A queue that is fed without end, the proxy before it and a broker that consumes it."""
 
-    def __init__(self, server, proxy, **options):
+    def __init__(self, server, proxy, *, max_workers=10, prefetch=10, **options):
+        self.server = server
         self.queue = server.queue("orders")
         self.proxy = proxy
         self.seen = []
@@ -71,7 +75,13 @@ class Line:
         )
         self.fed = 0
 
-        @self.broker.subscriber("orders", wait_time=WAIT_SECONDS, visibility=VISIBILITY_SECONDS)
+        @self.broker.subscriber(
+            "orders",
+            wait_time=WAIT_SECONDS,
+            visibility=VISIBILITY_SECONDS,
+            max_workers=max_workers,
+            prefetch=prefetch,
+        )
         async def on_order(body: int):
             self.seen.append(body)
 
@@ -82,8 +92,12 @@ class Line:
             await asyncio.sleep(0.2)
 
     @property
+    def detail(self):
+        return self.broker.health().detail["orders"]
+
+    @property
     def failures(self):
-        return self.broker.health().detail["orders"]["poll_failures"]
+        return self.detail["poll_failures"]
 
     async def handles_more(self, seconds=20):
         """Seconds until a message is handled."""
@@ -245,6 +259,47 @@ async def test_process_that_starts_without_good_credentials_consumes_once_it_has
             await eventually(lambda: line.failures >= 2)
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", "right")
             assert await line.handles_more() < RECOVERY_SECONDS
+
+
+async def test_page_in_the_place_of_an_answer_loses_no_message_and_no_permit():
+    async with a_line(max_workers=1, prefetch=1) as line:
+        await line.handles_more()
+        for operation in ("DeleteMessageBatch", "ReceiveMessage"):
+            line.server.fail(operation, Fault(body=b"<html>sign in</html>", status=200, times=4))
+        calls = line.server.calls["DeleteMessageBatch"] + 4
+        await eventually(lambda: line.server.calls["DeleteMessageBatch"] > calls, seconds=20)
+        await line.handles_more()
+        fed = line.fed
+        await eventually(lambda: set(range(fed)) <= set(line.seen), seconds=20)
+        assert len(line.seen) == len(set(line.seen))
+        assert any("UnreadableAnswer: " in text and NOT_SQS in text for text in line.log.texts)
+
+
+async def test_credentials_that_stay_expired_are_told_as_such_and_consumption_goes_on_after():
+    expired = asyncio.Event()
+
+    class Keys(AioCredentials):
+        async def get_frozen_credentials(self):
+            if expired.is_set():  # what botocore raises, word for word
+                raise RuntimeError(
+                    "Credentials were refreshed, but the refreshed credentials are still expired."
+                )
+            return await super().get_frozen_credentials()
+
+    class Session(AioSession):
+        async def get_credentials(self):
+            found = await super().get_credentials()
+            return Keys(found.access_key, found.secret_key)
+
+    async with a_line(max_workers=1, prefetch=1, session_factory=Session) as line:
+        await line.handles_more()
+        expired.set()
+        await eventually(lambda: line.detail["settle_failures"] >= 2 and line.detail["poll_failures"] >= 2)
+        expired.clear()
+        assert await line.handles_more() < RECOVERY_SECONDS
+        fed = line.fed
+        await eventually(lambda: set(range(fed)) <= set(line.seen), seconds=20)
+        assert any("ExpiredToken: " in text and NO_CREDENTIALS in text for text in line.log.texts)
 
 
 async def test_ping_turns_false_within_a_minute_of_a_poll_that_hangs_inside_the_sdk_and_not_before_its_time():

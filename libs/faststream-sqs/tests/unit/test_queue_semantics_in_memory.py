@@ -11,6 +11,9 @@ class MemoryTopology:
         full_name = f"{name}.fifo" if fifo else name
         return self._transport.create_queue(full_name, dead_letters=dead_letters, max_receives=max_receives)
 
+    async def delete(self, queue_url):
+        self._transport.delete_queue(queue_url)
+
     async def topic(self, name):
         return self._transport.create_topic(name)
 

@@ -2,7 +2,7 @@ import itertools
 import json
 
 import pytest
-from faststream_sqs import Parking, Retry, SQSBroker
+from faststream_sqs import MalformedEnvelopeError, MissingPayloadError, Parking, Retry, SQSBroker
 from faststream_sqs.annotations import Message
 from faststream_sqs.schemas import Fate
 from faststream_sqs.testing import MemoryTransport, eventually
@@ -49,6 +49,22 @@ def test_nearest_rule_decides(failure, fate):
 def test_two_rules_for_one_exception_are_refused_by_name():
     with pytest.raises(ValueError, match="more than one rule for StaleError"):
         Retry(park_on=(StaleError,), drop_on=(StaleError,))
+
+
+@pytest.mark.parametrize("kind", [MissingPayloadError, MalformedEnvelopeError])
+@pytest.mark.parametrize(
+    ("rule", "fate"), [("park_on", Fate.PARK), ("drop_on", Fate.DROP), ("retry_on", Fate.RETRY)]
+)
+def test_rule_of_the_user_for_an_unreadable_message_decides(kind, rule, fate):
+    handler = SQSBroker(logger=None).subscriber("orders", retry=Retry(**{rule: (kind,)}))
+    assert handler.options.retry.fate(kind()) is fate
+
+
+@pytest.mark.parametrize("kind", [MissingPayloadError, MalformedEnvelopeError])
+def test_message_that_cannot_be_read_is_parked_without_a_rule(kind):
+    rules = Retry(retry_on=(Exception,), drop_on=(LookupError,))
+    handler = SQSBroker(logger=None).subscriber("orders", retry=rules)
+    assert handler.options.retry.fate(kind()) is Fate.PARK
 
 
 @pytest.mark.parametrize("bad", [{"delays": (1, -1)}, {"base": -1}, {"base": 10, "cap": 5}])

@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from faststream_sqs.consume.delivery import Delivery, DeliveryState
 from faststream_sqs.consume.settler import Remembered, Settler
 from faststream_sqs.testing import RecordingControl, eventually
@@ -63,6 +64,34 @@ async def test_throttled_call_is_repeated_as_a_whole(clock):
     await clock.advance(1)
     assert await done is True
     assert transport.calls == [["r1"], ["r1"]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [RuntimeError("a bug of the SDK"), [], [EntryResult(ok=True)] * 3],
+    ids=["error", "too few", "too many"],
+)
+async def test_call_that_fails_in_an_unforeseen_way_is_repeated_and_told(clock, answer):
+    transport, told = ScriptedTransport(answer), []
+    settler = Settler(
+        transport, lambda: "memory://q", clock, linger=0.005, on_failure=lambda *why: told.append(why)
+    )
+    done = [settler.delete(held(n)) for n in range(2)]
+    await eventually(lambda: clock.sleepers == 1)
+    await clock.advance(1)
+    assert await asyncio.gather(*done) == [True, True]
+    assert [code for code, _ in told] == ["RuntimeError" if isinstance(answer, Exception) else "ValueError"]
+
+
+async def test_requests_end_unconfirmed_when_even_the_report_of_a_failure_fails(clock):
+    def cannot_tell(_code, _detail):
+        raise OSError("no space left for logs")
+
+    transport = ScriptedTransport(TransportError("ServiceUnavailable", ""))
+    settler = Settler(transport, lambda: "memory://q", clock, linger=0.005, on_failure=cannot_tell)
+    done = [settler.delete(held(n)) for n in range(2)]
+    assert await asyncio.gather(*done) == [False, False]
+    assert settler.lag == 0
 
 
 async def test_invalid_receipt_is_final(clock):

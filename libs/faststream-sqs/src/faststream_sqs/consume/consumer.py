@@ -157,6 +157,19 @@ class QueueConsumer:
         done.add_done_callback(lambda future: self._settled(delivery, future))
         return await asyncio.shield(done) if confirm else True
 
+    async def claim(self, delivery: Delivery) -> bool:
+        """Delete it before it is handled; of several receives of a message one is claimed at most."""
+        if delivery.state is not DeliveryState.HELD:
+            return False
+        delivery.state = DeliveryState.SETTLING
+        deleted = self.settler.delete(delivery, handled=False)
+        deleted.add_done_callback(lambda future: self._settled(delivery, future))
+        message_id, confirmed = delivery.raw.message_id, await asyncio.shield(deleted)
+        delivery.done = confirmed and message_id not in self.settler.remembered
+        if delivery.done:
+            self.settler.remembered.add(message_id)
+        return delivery.done
+
     async def nack(self, delivery: Delivery, delay: float | None = None) -> None:
         """Try it again after the back-off, or park it once it failed often enough, or as its rule says."""
         options, fate = self._options, self._options.retry.fate(delivery.failure)
@@ -196,6 +209,7 @@ class QueueConsumer:
     async def _receive(self, limit: int) -> Sequence[RawMessage]:
         if self._queue is None:
             self._queue = await self._transport.resolve(self._options.queue)
+            self._tell_of_dead_letters(self._queue)
         return await self._transport.receive(
             self._queue.url,
             limit=limit,
@@ -328,37 +342,43 @@ class QueueConsumer:
     async def _park(self, delivery: Delivery, reason: str) -> None:
         if not self._may_settle(delivery):
             return
-        target = await self._parking_url()
-        if target is None:
-            message = f"message {delivery.raw.message_id} of {self._options.queue}"
-            self._log(logging.ERROR, f"no queue to park {message} in ({NO_PARKING})", None)
-        else:
+        message = f"message {delivery.raw.message_id} of {self._options.queue}"
+        try:
+            target = await self._parking_url()
             copy = parked_copy(delivery, reason=reason, now=self._clock.time(), fifo=target.endswith(".fifo"))
-            try:
-                (result,) = await self._transport.send(target, [copy])
-                if result.ok:
-                    # FastStream logs what a handler raised, but not the outcome of a batch
-                    if self._options.batch is not None:
-                        why = reason or delivery.failure or "failed too often"
-                        text = f"parked message {delivery.raw.message_id} of {self._options.queue}: {why}"
-                        self._log(logging.WARNING, text, None)
-                    await self.ack(delivery)
-                    return
-                failure = explained(result.code, result.detail)
-            except TransportError as error:
-                failure = str(error)
-            self._log(logging.ERROR, f"parking a message of {self._options.queue} failed: {failure}", None)
-        await self._later(delivery, self._options.retry.delay(delivery.attempts))
+            (result,) = await self._transport.send(target, [copy])
+            failure = "" if result.ok else explained(result.code, result.detail)
+        except TransportError as error:
+            failure = str(error)
+        if failure:
+            self._log(logging.ERROR, f"parking {message} failed: {failure}", None)
+            await self._later(delivery, self._options.retry.delay(delivery.attempts))
+            return
+        # FastStream logs what a handler raised, but not the outcome of a batch
+        if self._options.batch is not None:
+            why = reason or delivery.failure or "failed too often"
+            self._log(logging.WARNING, f"parked {message}: {why}", None)
+        await self.ack(delivery)
 
-    async def _parking_url(self) -> str | None:
+    async def _parking_url(self) -> str:
         parking = self._options.parking
-        if parking is not None and parking.queue is not None:
-            try:
-                return (await self._transport.resolve(parking.queue)).url
-            except TransportError as error:
-                self._log(logging.ERROR, f"cannot find the parking queue: {error.about(parking.queue)}", None)
-                return None
-        return self._queue.dead_letter_url if self._queue else None
+        place = parking.queue if parking is not None else None
+        try:
+            if place is not None:
+                return (await self._transport.resolve(place)).url
+            if self._queue is None or self._queue.dead_letter_url is None:  # it may be there by now
+                self._queue = await self._transport.resolve(self._options.queue)
+        except TransportError as error:
+            raise error.about(place or self._options.queue) from None
+        if self._queue.dead_letter_url is None:
+            raise TransportError("NoDeadLetterQueue", self._queue.dead_letter_fault or NO_PARKING)
+        return self._queue.dead_letter_url
+
+    def _tell_of_dead_letters(self, queue: QueueInfo) -> None:
+        parking = self._options.parking
+        if queue.dead_letter_fault and parking is not None and parking.queue is None:
+            text = f"no dead-letter queue for {self._options.queue}: {queue.dead_letter_fault}"
+            self._log(logging.WARNING, f"{text}; until it is there, nothing is parked but tried again", None)
 
     # ending
 

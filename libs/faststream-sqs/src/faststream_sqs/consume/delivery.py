@@ -38,6 +38,10 @@ class Control(Protocol):
         """Delete it; with `confirm`, return only when SQS has said so. False: the lock was lost."""
         ...
 
+    async def claim(self, delivery: "Delivery") -> bool:
+        """Delete it before it is handled. False: it must not be, for it may come again or did already."""
+        ...
+
     async def nack(self, delivery: "Delivery", delay: float | None = None) -> None:
         """Count a failure: show it again after `delay`, or park it at the limit."""
         ...

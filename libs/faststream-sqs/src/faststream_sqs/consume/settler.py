@@ -77,10 +77,12 @@ class Settler:
         self._deletes = _Lane(self._delete, clock, linger, on_failure)
         self._changes = _Lane(self._change, clock, linger, on_failure)
 
-    def delete(self, delivery: Delivery) -> "asyncio.Future[bool]":
-        """Ask for a delete; the future says whether SQS confirmed it while the lock held."""
-        self.remembered.add(delivery.raw.message_id)  # its lock may run out before the delete gets through
+    def delete(self, delivery: Delivery, *, handled: bool = True) -> "asyncio.Future[bool]":
+        """Ask for a delete; the future says whether SQS confirmed it. What was not `handled` is forgotten."""
         done = self._deletes.ask(delivery, None)
+        if not handled:
+            return done
+        self.remembered.add(delivery.raw.message_id)  # its lock may run out before the delete gets through
         done.add_done_callback(lambda future: self._remember(delivery, future))
         return done
 
@@ -179,21 +181,28 @@ class _Lane:
             task.add_done_callback(self._sending.discard)
 
     async def _send(self, requests: list[Request]) -> None:
-        back_off = FIRST_BACK_OFF_SECONDS
-        while requests := self._still_wanted(requests):
-            requests = await self._attempt(requests)
-            if requests:
-                await self._clock.sleep(back_off * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-                back_off = min(back_off * 2, LAST_BACK_OFF_SECONDS)
+        left, back_off = requests, FIRST_BACK_OFF_SECONDS
+        try:
+            while left := self._still_wanted(left):
+                left = await self._attempt(left)
+                if left:
+                    await self._clock.sleep(back_off * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+                    back_off = min(back_off * 2, LAST_BACK_OFF_SECONDS)
+        finally:
+            for request in requests:  # of which an error of ours, or the end, may have left some open
+                self._end(request, confirmed=False)
 
     async def _attempt(self, requests: list[Request]) -> list[Request]:
         try:
-            results = await self._call(requests)
+            answered = list(zip(requests, await self._call(requests), strict=True))
         except TransportError as error:
             self._on_failure(error.code, error.detail)
             return requests
+        except Exception as error:  # noqa: BLE001 - whatever a call raises, its requests get their answer
+            self._on_failure(type(error).__name__, str(error))
+            return requests
         again = []
-        for request, result in zip(requests, results, strict=True):
+        for request, result in answered:
             if not result.ok:
                 self._on_failure(result.code, result.detail)
             if result.ok or not result.retryable:

@@ -203,5 +203,5 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
 
 async def _deleted(group: Sequence[Delivery]) -> list[Delivery]:
     """Those whose delete was confirmed: at most once means that the others are not handled."""
-    confirmed = await asyncio.gather(*(d.control.ack(d, confirm=True) for d in group))
-    return [delivery for delivery, gone in zip(group, confirmed, strict=True) if gone]
+    claimed = await asyncio.gather(*(delivery.control.claim(delivery) for delivery in group))
+    return [delivery for delivery, ours in zip(group, claimed, strict=True) if ours]

@@ -30,6 +30,10 @@ class RecordingControl:
         """Record a delete."""
         return self._settle(delivery, Settlement("ack", delivery.raw.message_id))
 
+    async def claim(self, delivery: Delivery) -> bool:
+        """Record a delete."""
+        return await self.ack(delivery, confirm=True)
+
     async def nack(self, delivery: Delivery, delay: float | None = None) -> None:
         """Record a failure."""
         self._settle(delivery, Settlement("nack", delivery.raw.message_id, delay))

@@ -69,6 +69,10 @@ class MemoryTransport:
         self._queues[url] = _Queue(url, target, max_receives)
         return url
 
+    def delete_queue(self, name: str) -> None:
+        """Delete a queue, by name or URL, with its messages; policies go on naming it."""
+        del self._queues[self._queue(name).url]
+
     def create_topic(self, name: str) -> str:
         """Create a topic and return its ARN."""
         arn = f"arn:aws:sns:us-east-1:000000000000:{name}"
@@ -105,7 +109,10 @@ class MemoryTransport:
     async def resolve(self, queue: str) -> QueueInfo:
         """Find a queue by name or URL."""
         found = self._queue(queue)
-        return QueueInfo(found.url, found.dead_letter_url)
+        try:
+            return QueueInfo(found.url, found.dead_letter_url and self._queue(found.dead_letter_url).url)
+        except TransportError as error:
+            return QueueInfo(found.url, dead_letter_fault=str(error.about(error.detail.rpartition("/")[2])))
 
     async def count(self, queue_url: str) -> int:
         """Messages a receive could bring now."""
@@ -205,9 +212,9 @@ class MemoryTransport:
                 break
             if stored.visible_at > now or (queue.fifo and stored.message.group_id in locked):
                 continue
-            if queue.dead_letter_url is not None and stored.receives >= queue.max_receives:
+            if queue.dead_letter_url in self._queues and stored.receives >= queue.max_receives:
                 queue.messages.remove(stored)
-                self._move(self._queue(queue.dead_letter_url), stored)
+                self._move(self._queues[queue.dead_letter_url], stored)
                 continue
             taken.append(self._receive_one(stored, now, visibility))
         return taken

@@ -38,6 +38,10 @@ class Topology(Protocol):
         """Create a queue and return its URL."""
         ...
 
+    async def delete(self, queue_url: str) -> None:
+        """Delete a queue."""
+        ...
+
     async def topic(self, name: str) -> str:
         """Create a topic and return its ARN."""
         ...
@@ -164,6 +168,18 @@ class QueueSemanticsSuite:
         url = await topology.queue("orders", dead_letters=dead)
         found = await transport.resolve(url.rsplit("/", 1)[-1])
         assert (found.url, found.dead_letter_url) == (url, dead)
+
+    async def test_queue_whose_dead_letter_queue_is_missing_is_found_and_says_so(
+        self, transport: Transport, topology: Topology
+    ) -> None:
+        """Sending and receiving need no dead letters; the fault names the queue that is missing."""
+        dead = await topology.queue("dead")
+        url = await topology.queue("orders", dead_letters=dead)
+        await topology.delete(dead)
+        found = await transport.resolve(url.rsplit("/", 1)[-1])
+        assert (found.url, found.dead_letter_url) == (url, None)
+        assert found.dead_letter_fault.startswith(f"{dead.rsplit('/', 1)[-1]}: ")
+        assert NO_QUEUE in found.dead_letter_fault
 
     async def test_long_poll_wakes_for_a_new_message(self, transport: Transport, topology: Topology) -> None:
         """Well before its wait is over."""

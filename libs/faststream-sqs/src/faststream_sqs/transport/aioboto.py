@@ -16,7 +16,7 @@ import aiobotocore
 import botocore
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from faststream_sqs.transport.clients import Clients, SessionFactory
 from faststream_sqs.transport.credentials import CREDENTIAL_CODES, RENEWAL_SECONDS
@@ -123,29 +123,32 @@ class AiobotocoreTransport:
                 await unused.aclose()
 
     async def resolve(self, queue: str) -> QueueInfo:
-        """Find the queue's URL and, where its attributes may be read, its dead-letter queue."""
+        """Find the queue's URL and, where its attributes may be read, its dead-letter queue or its fault."""
         async with self._calling():
             return await self._resolve(queue)
 
     async def _resolve(self, queue: str) -> QueueInfo:
         control = self._opened(self._control)
-        async with _translated():
-            url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
+        url = queue if "://" in queue else (await control.get_queue_url(QueueName=queue))["QueueUrl"]
         try:
             answer = await control.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-            policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-            arn = policy.get("deadLetterTargetArn", "")
-            if not arn:
-                return QueueInfo(url)
-            _, _, _, _, account, name = arn.split(":", 5)
-            target = await control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-            return QueueInfo(url, target["QueueUrl"])
         except ClientError as error:
             if _code(error) in {"AccessDenied", "AccessDeniedException"}:
                 return QueueInfo(url)
-            raise _refusal(error) from error
-        except BotoCoreError as error:
-            raise TransportError(type(error).__name__, str(error)) from error
+            raise
+        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        arn = policy.get("deadLetterTargetArn", "")
+        if not arn:
+            return QueueInfo(url)
+        _, _, _, _, account, name = arn.split(":", 5)
+        try:
+            async with _translated():
+                target = await control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        except TransportError as error:
+            if error.about(name).retryable:
+                raise
+            return QueueInfo(url, dead_letter_fault=str(error))
+        return QueueInfo(url, target["QueueUrl"])
 
     async def count(self, queue_url: str) -> int:
         """Ask for the approximate number."""
@@ -154,7 +157,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._control).get_queue_attributes(
                 QueueUrl=queue_url, AttributeNames=[name]
             )
-        return int(answer.get("Attributes", {}).get(name, 0))
+            return int(answer.get("Attributes", {}).get(name, 0))
 
     async def receive(
         self, queue_url: str, *, limit: int, wait_seconds: float, visibility: int
@@ -172,7 +175,7 @@ class AiobotocoreTransport:
                     "MessageAttributeNames": ["All"],
                 },
             )
-        return [_raw(message) for message in answer.get("Messages", ())]
+            return [_raw(message) for message in answer.get("Messages", ())]
 
     async def delete(self, queue_url: str, receipts: Sequence[str]) -> list[EntryResult]:
         """Delete in one call."""
@@ -181,7 +184,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._settle).call(
                 "DeleteMessageBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def change_visibility(
         self, queue_url: str, changes: Sequence[tuple[str, int]]
@@ -195,7 +198,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._settle).call(
                 "ChangeMessageVisibilityBatch", {"QueueUrl": queue_url, "Entries": entries}
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def send(self, queue_url: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
         """Send in one call."""
@@ -205,7 +208,7 @@ class AiobotocoreTransport:
                 entry["DelaySeconds"] = message.delay_seconds
         async with self._calling():
             answer = await self._opened(self._control).send_message_batch(QueueUrl=queue_url, Entries=entries)
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     async def publish(self, topic_arn: str, messages: Sequence[OutgoingMessage]) -> list[EntryResult]:
         """Publish in one call."""
@@ -217,7 +220,7 @@ class AiobotocoreTransport:
             answer = await self._opened(self._topics).publish_batch(
                 TopicArn=topic_arn, PublishBatchRequestEntries=entries
             )
-        return _results(answer, len(entries))
+            return _results(answer, len(entries))
 
     @staticmethod
     def _opened(client: Any) -> Any:
@@ -251,10 +254,18 @@ async def _direct(
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
+    except TransportError:
+        raise
     except ClientError as error:
         raise _refusal(error) from error
-    except (BotoCoreError, OSError) as error:
-        raise TransportError(type(error).__name__, str(error)) from error
+    except Exception as error:  # botocore raises classes of its own, of the network and of Python
+        raise TransportError(_kind(error), str(error)) from error
+
+
+def _kind(error: Exception) -> str:
+    """The code of an error without one; botocore has no class for credentials that stay expired."""
+    expired = isinstance(error, RuntimeError) and "credentials" in str(error)
+    return "ExpiredToken" if expired else type(error).__name__
 
 
 def _refusal(error: ClientError) -> TransportError:

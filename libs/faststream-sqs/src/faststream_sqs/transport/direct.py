@@ -22,9 +22,12 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.utils import get_environ_proxies
 
+from faststream_sqs.transport.protocol import TransportError
+
 CONTENT_TYPE = "application/x-amz-json-1.0"
 ALGORITHM = "AWS4-HMAC-SHA256"
 REFUSED = 300
+SHOWN_BYTES = 80
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -111,6 +114,7 @@ class DirectCalls:
         Raises:
             ClientError: SQS refused, with its code as clients of the query protocol know it.
             BotoCoreError: there are no credentials, or no answer came.
+            TransportError: what answered is not SQS.
         """
         payload = orjson.dumps(body)
         headers = self._signer.headers(
@@ -121,7 +125,11 @@ class DirectCalls:
         content = await answer.content
         if answer.status_code >= REFUSED:
             raise refusal(operation, answer.status_code, answer.headers, content)
-        return parsed(content)
+        try:
+            return parsed(content)
+        except ValueError as error:
+            start = content[:SHOWN_BYTES].decode(errors="replace")
+            raise TransportError("UnreadableAnswer", f"{operation}: no JSON but {start!r}") from error
 
     async def _frozen_credentials(self) -> ReadOnlyCredentials:
         if self._credentials is None:

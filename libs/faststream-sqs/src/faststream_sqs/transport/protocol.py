@@ -96,10 +96,14 @@ class EntryResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """Where a queue is and where its dead letters go (None: no redrive policy, or not readable)."""
+    """Where a queue is and where its dead letters go (None: no redrive policy, or not readable).
+
+    `dead_letter_fault` says why a dead-letter queue that the policy names cannot be used, and what to do.
+    """
 
     url: str
     dead_letter_url: str | None = None
+    dead_letter_fault: str = ""
 
 
 class Transport(Protocol):

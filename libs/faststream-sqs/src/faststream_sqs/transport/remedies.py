@@ -20,6 +20,7 @@ STALE = (
 TOO_LARGE = "make the body smaller, or keep it in S3 with large=LargePayload(bucket)"
 NO_PARKING = "give the queue a redrive policy, or name one with Parking(queue=)"
 UNREACHABLE = "see whether the endpoint can be reached from here, and the region is one"
+NOT_SQS = "something else answers in the place of SQS: see the endpoint, and proxies on the way"
 
 _BY_CODE = {
     **dict.fromkeys(CREDENTIAL_CODES, NO_CREDENTIALS),
@@ -44,6 +45,7 @@ _BY_CODE = {
     "AWS.SimpleQueueService.BatchRequestTooLong": TOO_LARGE,
     "ConnectTimeoutError": UNREACHABLE,
     "EndpointConnectionError": UNREACHABLE,
+    "UnreadableAnswer": NOT_SQS,
 }
 
 

@@ -11,7 +11,8 @@ QUERY_CODES = {"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue"}
 class Fault:
     """What happens to the next `times` calls of one operation.
 
-    Without `entries` the whole call is refused with `code`, or its connection is cut when `cut` is set.
+    Without `entries` the whole call is refused with `code`, or its connection is cut when `cut` is set, or
+    `body` is the answer, as of something else in the place of SQS.
     With `entries` the call succeeds and those entries of the batch, by position, are in `Failed`.
     `takes_effect` first does what was asked: the caller sees an error after a success.
     """
@@ -23,6 +24,7 @@ class Fault:
     sender_fault: bool = False
     takes_effect: bool = False
     cut: bool = False
+    body: bytes | None = None
     delay_seconds: float = 0.0
 
 

@@ -203,6 +203,8 @@ def refusal(code: str, status: int) -> Response:
 def _failed(fault: Fault) -> Response:
     if fault.cut:
         return Response(cut=True)
+    if fault.body is not None:
+        return Response(fault.body, fault.status)
     return refusal(fault.code, fault.status)
 
 

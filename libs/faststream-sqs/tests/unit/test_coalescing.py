@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, Topic
-from faststream_sqs.testing import MemoryTransport, eventually
+from faststream_sqs.testing import JumpingClock, MemoryTransport, eventually
 from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
 
 SOON = Coalesce(max_wait=0.02)
@@ -15,12 +15,13 @@ class Counting(MemoryTransport):
         super().__init__()
         self.sent = []
         self.busy = {"busy"}
-        self.down = False
+        self.fails_after = (1_000, None)  # so many calls, then each raises this
 
     async def send(self, queue_url, messages):
         self.sent.append([m.body for m in messages])
-        if self.down:
-            raise TransportError("AccessDenied", "", retryable=False)
+        calls, error = self.fails_after
+        if len(self.sent) > calls:
+            raise error
         return [self._answer(m.body) for m in messages]
 
     def _answer(self, body):
@@ -73,8 +74,24 @@ async def test_entry_that_may_succeed_later_is_sent_again_alone(broker, transpor
     assert transport.sent == [["a", "busy"], ["busy"]]
 
 
+@pytest.mark.parametrize("retryable", [True, False])
+async def test_repetition_that_fails_reaches_only_those_not_yet_taken(transport, retryable):
+    clock = JumpingClock()
+    broker = SQSBroker(transport=transport, logger=None, clock=clock)
+    await broker.connect()
+    transport.fails_after = (1, TransportError("InternalError", "", retryable=retryable))
+    publisher = broker.publisher("out", coalesce=SOON)
+    *taken, busy, refused = await asyncio.gather(
+        *(publisher.publish(body) for body in ("a", "b", "d", "busy", "bad")), return_exceptions=True
+    )
+    assert taken == ["id-a", "id-b", "id-d"]
+    assert (type(busy), busy.code, busy.target) == (TransportError, "InternalError", "out")
+    assert type(refused) is PublishError
+    assert transport.sent == [["a", "b", "d", "busy", "bad"], *[["busy"]] * (4 if retryable else 1)]
+
+
 async def test_failed_call_reaches_every_caller(broker, transport):
-    transport.down = True
+    transport.fails_after = (0, TransportError("AccessDenied", "", retryable=False))
     publisher = broker.publisher("out", coalesce=SOON)
     answers = await asyncio.gather(*(publisher.publish(b) for b in "ab"), return_exceptions=True)
     assert [answer.code for answer in answers] == ["AccessDenied", "AccessDenied"]

@@ -132,6 +132,44 @@ async def test_stop_sends_what_waits_for_company(broker, transport):
     assert await waiting == "id-a"
 
 
+class Mute(Counting):
+    """Takes calls and never answers."""
+
+    async def send(self, queue_url, messages):
+        self.sent.append([m.body for m in messages])
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("handling", [False, True], ids=["alone", "beside a handler"])
+async def test_stop_ends_in_time_though_sqs_does_not_answer_and_tells_the_publishers(handling):
+    transport = Mute()
+    transport.create_queue("out")
+    transport.create_queue("in")
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=0.5)
+    publisher = broker.publisher("out", coalesce=Coalesce(max_wait=0))
+    waiting = broker.publisher("out", coalesce=Coalesce(max_wait=60))
+    if handling:
+
+        @broker.publisher("out")
+        @broker.subscriber("in", wait_time=0.05)
+        async def on_message(body: int) -> int:
+            return body
+
+        await MemoryTransport.send(transport, "in", [OutgoingMessage("1")])
+    await broker.start()
+    callers = [asyncio.create_task(publisher.publish(body)) for body in "ab"]
+    await eventually(lambda: transport.sent if not handling else ["1"] in transport.sent)
+    callers.append(asyncio.create_task(waiting.publish("c")))
+    await asyncio.sleep(0)
+    before = asyncio.get_running_loop().time()
+    await broker.stop()
+    assert asyncio.get_running_loop().time() - before < 2
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [str(answer) for answer in answers] == [
+        "out: Stopped: the broker stopped before an answer came; whether it was taken is unknown"
+    ] * 3
+
+
 async def test_without_coalescing_each_publish_is_a_call(broker, transport):
     publisher = broker.publisher("out", coalesce=None)
     await asyncio.gather(*(publisher.publish(str(n)) for n in range(3)))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from faststream_sqs.produce.sizing import check
 from faststream_sqs.schemas import MAX_BATCH, Queue, Topic
-from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage
+from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
 
+CUT = "the broker stopped before an answer came; whether it was taken is unknown"
 Deliver = Callable[[Queue | Topic, list[OutgoingMessage]], AsyncIterator[tuple[int, EntryResult]]]
 
 
@@ -52,12 +53,19 @@ class Coalescer:
             self._launch(target)
         return await result
 
-    async def flush(self) -> None:
-        """Send what waits, and return when every call has its answer."""
+    async def flush(self, seconds: float | None) -> None:
+        """Send what waits, and return when every call has its answer; after `seconds` the rest is cut."""
         for target in list(self._groups):
             self._launch(target)
-        while self._calls:
-            await asyncio.wait(list(self._calls))
+        try:
+            async with asyncio.timeout(seconds):
+                while self._calls:
+                    await asyncio.wait(self._calls)
+        except TimeoutError:
+            calls = list(self._calls)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
 
     def _launch(self, target: Queue | Topic) -> None:
         group = self._groups.pop(target)
@@ -73,8 +81,13 @@ class Coalescer:
                 if not group.results[index].done():
                     group.results[index].set_result(answer)
         except BaseException as error:
+            told = (
+                error
+                if isinstance(error, Exception)
+                else TransportError("Stopped", CUT).about(target.short_name)
+            )
             for result in group.results:
                 if not result.done():
-                    result.set_exception(error)
+                    result.set_exception(told)
             if not isinstance(error, Exception):
                 raise

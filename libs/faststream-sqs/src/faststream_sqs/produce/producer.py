@@ -99,9 +99,12 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             raise PublishError([(0, result)], target.short_name)
         return result.message_id
 
-    async def flush(self) -> None:
-        """Send what waits for company and return when every call has its answer."""
-        await self._coalescer.flush()
+    async def flush(self, seconds: float | None) -> None:
+        """Send what waits for company and return when every call has its answer, or was cut in the end.
+
+        Raises `TransportError` with the code `Stopped` to the publishers whose answer was not waited for.
+        """
+        await self._coalescer.flush(seconds)
 
     async def publish_batch(self, cmd: SQSPublishCommand) -> list[str]:
         """Send all bodies in as few calls as possible; returns their ids in order.

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, Topic
+from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, SQSResponse, Topic
 from faststream_sqs.testing import JumpingClock, MemoryTransport, eventually
 from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
 
@@ -185,6 +185,24 @@ async def test_group_and_deduplication_ids_come_from_the_body():
     for event in ({"job": "a", "id": "1"}, {"job": "b", "id": "2"}, {"job": "a", "id": "1"}):
         await publisher.publish(event)
     assert [(m.group_id, m.dedup_id) for m in transport.messages("out.fifo")] == [("a", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize("returned", [None, SQSResponse(None, group_id="a")], ids=["none", "response"])
+async def test_handler_that_returns_none_publishes_nothing_and_is_asked_for_no_ids(transport, returned):
+    for name in ("in", "out.fifo"):
+        transport.create_queue(name)
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=2)
+
+    @broker.publisher("out.fifo", group_id=lambda body: body["job"], dedup_id=lambda body: body["id"])
+    @broker.subscriber("in", wait_time=0.05)
+    async def on_message(body: int):
+        return returned
+
+    await MemoryTransport.send(transport, "in", [OutgoingMessage("1")])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: transport.bodies("in") == [])
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize(

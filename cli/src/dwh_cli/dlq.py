@@ -114,9 +114,25 @@ def redrive(
     done = _wait_for(send)
     if as_json:
         told = {"moved": list(done.moved), "kept": list(done.kept), "refused": dict(done.refused)}
-        show.as_json({"queue": name, "dry_run": dry_run, **told})
+        more = {"undeleted": dict(done.undeleted), "unseen": done.unseen}
+        show.as_json({"queue": name, "dry_run": dry_run, **told, **more})
     else:
         _tell(name, done, reasons, dry_run=dry_run)
+    _complete(name, done)
+
+
+def _complete(name: str, done: Redriven) -> None:
+    """Raise `No` for what a person has to know of, whatever else went back."""
+    if done.undeleted:
+        raise No(
+            f"{name}: {len(done.undeleted)} of those sent back are still dead letters; "
+            "delete them, or the next redrive sends them twice"
+        )
+    if done.unseen:
+        raise No(
+            f"{name}: about {done.unseen} dead letters stand behind others of their FIFO group that stay; "
+            "send or delete those first"
+        )
     if done.refused:
         raise No(f"{name}: {len(done.refused)} dead letters were not taken and stay where they are")
     if not done.moved:
@@ -130,6 +146,8 @@ def _tell(name: str, done: Redriven, reasons: dict[str, str], *, dry_run: bool) 
         )
     for message_id, reason in done.refused.items():
         typer.echo(f"{message_id}  not taken: {show.plain(reason)}")
+    for message_id, reason in done.undeleted.items():
+        typer.echo(f"{message_id}  sent back, but not deleted: {show.plain(reason)}")
     verb = "would be sent back" if dry_run else "sent back"
     typer.echo(f"{name}: {len(done.moved)} {verb}, {len(done.kept)} stay")
 

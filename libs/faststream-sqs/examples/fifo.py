@@ -20,9 +20,11 @@ async def make_queues() -> None:
         await aws.apply(Topology([QueueSpec("steps.fifo")]))
 
 
-@broker.subscriber("steps.fifo", wait_time=1, max_workers=1)
+@broker.subscriber("steps.fifo", wait_time=1, order="group")
 async def on_step(step: dict[str, Any]) -> None:
-    print(step["job"], step["n"], flush=True)
+    print(step["job"], step["n"], "begins", flush=True)
+    await asyncio.sleep(0.3)  # its work
+    print(step["job"], step["n"], "ends", flush=True)
 
 
 @app.after_startup

@@ -2,14 +2,14 @@ import json
 from pathlib import Path
 
 import pytest
-from dwh_cli.dlq import _ended
+from dwh_cli.dlq import _complete, _ended, _tell
 from dwh_cli.exits import No, NoServer, Usage
 from dwh_cli.letters import VALID, VALID_TRIGGER, described, matcher, queue_name, verdict, why
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.testing import a_job_event
 from dwh_contracts.times import format_time
 from faststream_sqs.parking import parked_copy, parking_details
-from faststream_sqs.redrive import DeadLetter
+from faststream_sqs.redrive import DeadLetter, Redriven
 from faststream_sqs.testing import a_delivery
 from faststream_sqs.transport.protocol import RawMessage, TransportError
 
@@ -150,3 +150,27 @@ def test_letter_that_is_no_json_matches_by_its_details_only():
 )
 def test_exit_follows_from_what_a_person_can_do(error, end):
     assert type(_ended(error)) is end
+
+
+@pytest.mark.parametrize(
+    ("done", "text"),
+    [
+        (Redriven(["a", "b"], [], {}, {"a": "InternalError"}), "1 of those sent back are still dead letters"),
+        (Redriven(["a"], ["b"], {}, {}, 7), "about 7 dead letters stand behind others of their FIFO group"),
+        (Redriven(["a"], ["b"], {"b": "bad"}), "1 dead letters were not taken"),
+        (Redriven([], ["b"], {}), "of 1 dead letters none is to be sent back"),
+    ],
+    ids=["undeleted", "unseen", "refused", "none"],
+)
+def test_redrive_that_is_not_complete_ends_with_what_is_left(done, text):
+    with pytest.raises(No, match=text):
+        _complete("q", done)
+
+
+def test_letter_that_was_sent_and_stays_is_told_with_its_reason(capsys):
+    _tell("q", Redriven(["a"], [], {}, {"a": "InternalError"}), {}, dry_run=False)
+    assert capsys.readouterr().out == "a  sent back, but not deleted: InternalError\nq: 1 sent back, 0 stay\n"
+
+
+def test_redrive_of_all_is_complete():
+    _complete("q", Redriven(["a"], [], {}))

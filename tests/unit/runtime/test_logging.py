@@ -3,8 +3,10 @@ import logging
 
 import pytest
 import structlog
+from dwh_runtime.broker import make_broker
 from dwh_runtime.logging import bind_message, configure, get_logger
 from dwh_runtime.settings import ServiceSettings, load
+from faststream_sqs.testing import MemoryTransport, eventually
 
 
 @pytest.fixture
@@ -61,3 +63,40 @@ def test_exceptions_are_redacted_too(lines):
     (line,) = printed()
     assert "ValueError" in line
     assert "hunter2" not in line
+
+
+async def test_error_of_the_broker_is_a_line_like_ours_and_redacted(lines):
+    printed, transport = lines(), MemoryTransport()
+    transport.create_queue("orders")
+    broker = make_broker(load(ServiceSettings), transport=transport)
+
+    @broker.subscriber("orders", wait_time=0.05)
+    async def on_order(body: str):
+        raise ValueError(f"cannot reach https://u:{body}@host")
+
+    async with broker:
+        await broker.start()
+        await broker.publish("hunter2-hunter2", "orders")
+        await eventually(lambda: "change_visibility" in transport.calls)
+    (line,) = map(json.loads, printed())
+    assert (line["level"], line["service"], line["extra"]["queue"]) == ("error", "indexer", "orders")
+    assert "ValueError: cannot reach https://" in line["exception"]
+    assert "hunter2" not in json.dumps(line)
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO"])
+async def test_broker_writes_no_line_per_message(lines, environ, level):
+    environ.setenv("DWH_LOG_LEVEL", level)
+    printed, transport = lines(), MemoryTransport()
+    transport.create_queue("orders")
+    broker = make_broker(load(ServiceSettings), transport=transport)
+
+    @broker.subscriber("orders", wait_time=0.05)
+    async def on_order(body: str):
+        pass
+
+    async with broker:
+        await broker.start()
+        await broker.publish("x", "orders")
+        await eventually(lambda: transport.bodies("orders") == [])
+    assert printed() == []

@@ -151,12 +151,17 @@ class SQSBroker(SQSRegistrator, BrokerUsecase[Any, Transport, SQSBrokerConfig]):
         exc_val: BaseException | None = None,
         exc_tb: TracebackType | None = None,
     ) -> None:
-        """Drain all subscribers side by side, then disconnect; a second call waits for the first."""
+        """Drain all subscribers side by side, then disconnect; a second call waits for the first.
+
+        What is left of `graceful_timeout` after the drain is for publishers that wait for an answer.
+        """
         async with self._lifecycle:
+            time, seconds = asyncio.get_running_loop().time, self.config.graceful_timeout
+            deadline = None if seconds is None else time() + seconds
             await super().stop(exc_type, exc_val, exc_tb)
             if self._connection is not None:
                 if isinstance(producer := self.config.producer, SQSProducer):
-                    await producer.flush()
+                    await producer.flush(None if deadline is None else max(0.0, deadline - time()))
                 self._connection = None
                 await self._transport.close()
                 await self._objects.close()

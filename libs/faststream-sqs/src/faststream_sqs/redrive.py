@@ -2,10 +2,13 @@
 
 A redriven message has the body and the attributes of the original, byte for byte. It is sent first and
 deleted after, so a crash in between leaves it twice, never nowhere.
+
+Letters are those of the queue's redrive policy, or of the queue that `dead_letters` names, as does
+`Parking(queue=)`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from faststream_sqs.clock import Clock, SystemClock
@@ -13,6 +16,7 @@ from faststream_sqs.parking import parking_details, restored
 from faststream_sqs.produce.sizing import batches
 from faststream_sqs.schemas import MAX_BATCH, MAX_QUEUE_BYTES, Queue
 from faststream_sqs.transport.protocol import (
+    EntryResult,
     OutgoingMessage,
     QueueInfo,
     RawMessage,
@@ -23,6 +27,9 @@ from faststream_sqs.transport.protocol import (
 
 HOLD_SECONDS = 300
 """How long a message stays invisible while it is looked at."""
+
+DELETE_ATTEMPTS = 3
+DELETE_BACK_OFF_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,18 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What a redrive did: ids of messages sent back, of those left, and why some were refused."""
+    """What a redrive did: ids of messages sent back, of those left, and why some were refused.
+
+    `undeleted` are those of `moved` that are still dead letters, with the reason: delete them, or the next
+    redrive sends them a second time. `unseen` is about how many letters of a FIFO queue were not looked at,
+    because ten that stay stand before them in their group: send or delete those first.
+    """
 
     moved: Sequence[str]
     kept: Sequence[str]
     refused: Mapping[str, str]
+    undeleted: Mapping[str, str] = field(default_factory=dict)
+    unseen: int = 0
 
 
 async def dead_letter_queues(transport: Transport, queues: Sequence[str]) -> list[DeadLetterQueue]:
@@ -85,9 +99,14 @@ async def dead_letter_queues(transport: Transport, queues: Sequence[str]) -> lis
     return found
 
 
-async def peek(transport: Transport, queue: str, *, limit: int = MAX_BATCH) -> list[DeadLetter]:
-    """Up to `limit` dead letters of a queue; they stay, visible again at once."""
-    url = _dead_letters_of(queue, await _resolved(transport, queue))
+async def peek(
+    transport: Transport, queue: str, *, limit: int = MAX_BATCH, dead_letters: str | None = None
+) -> list[DeadLetter]:
+    """Up to `limit` dead letters of a queue; they stay, visible again at once.
+
+    Of one group of a FIFO queue they are the first ten at most.
+    """
+    _, url = await _places(transport, queue, dead_letters)
     letters: list[DeadLetter] = []
     try:
         while len(letters) < limit:
@@ -107,25 +126,28 @@ async def redrive(
     match: Callable[[DeadLetter], bool] = lambda _: True,
     limit: int | None = None,
     dry_run: bool = False,
+    dead_letters: str | None = None,
     clock: Clock | None = None,
     progress: Callable[[int], None] = lambda _looked_at: None,
 ) -> Redriven:
     """Send dead letters of a queue back to it; with `dry_run`, only tell which.
 
     Letters for which `match` is false stay, and so do those parked after the start: what fails again at once
-    is not sent round and round. Ends when a receive brings nothing that was not looked at. `progress` hears
-    how many were looked at so far.
+    is not sent round and round. Ends when a receive brings nothing that was not looked at, and when none of
+    the letters just sent back could be deleted. `progress` hears how many were looked at so far.
 
     Raises:
         TransportError: a call failed; it names the queue. What was sent back so far stays sent back.
     """
-    started = (clock or SystemClock()).time()
-    info = await _resolved(transport, queue)
-    url = _dead_letters_of(queue, info)
+    clock = clock or SystemClock()
+    started = clock.time()
+    target, url = await _places(transport, queue, dead_letters)
     held: list[DeadLetter] = []
     moved: list[str] = []
     kept: list[str] = []
     refused: dict[str, str] = {}
+    undeleted: dict[str, str] = {}
+    unseen = 0
     try:
         while limit is None or len(moved) < limit:
             letters = await _next(transport, url, _share(limit, len(moved)))
@@ -133,40 +155,71 @@ async def redrive(
             held += [letter for letter in letters if letter.message_id in seen]  # held longer than their lock
             letters = [letter for letter in letters if letter.message_id not in seen]
             if not letters:
+                unseen = await transport.count(url) if held and Queue(url).fifo else 0
                 break
             chosen = [letter for letter in letters if letter.parked_at <= started and match(letter)]
-            failed = {} if dry_run else await _move(transport, info.url, url, chosen)
+            failed, left = ({}, {}) if dry_run else await _move(transport, target, url, chosen, clock)
             refused |= failed
+            undeleted |= left
             gone = [letter for letter in chosen if letter.message_id not in failed]
             moved += [letter.message_id for letter in gone]
             kept += [letter.message_id for letter in letters if letter not in gone]
             held += [letter for letter in letters if dry_run or letter not in gone]
             progress(len(moved) + len(kept))
+            if gone and len(left) == len(gone):
+                break
     except TransportError as error:
         raise error.about(queue) from None
     finally:
         await _release(transport, url, held)
-    return Redriven(moved, kept, refused)
+    return Redriven(moved, kept, refused, undeleted, unseen)
 
 
 async def _move(
-    transport: Transport, target: str, source: str, letters: Sequence[DeadLetter]
-) -> dict[str, str]:
-    """Send, then delete; the ids that were refused, with the reason."""
+    transport: Transport, target: str, source: str, letters: Sequence[DeadLetter], clock: Clock
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Send, then delete; the ids that were refused, and those that were sent and stay, with the reason."""
     fifo = Queue(target).fifo
     waiting = list(letters)
     failed: dict[str, str] = {}
+    undeleted: dict[str, str] = {}
     for group in list(batches([letter.original(fifo=fifo) for letter in letters], MAX_QUEUE_BYTES)):
         sent, waiting = waiting[: len(group)], waiting[len(group) :]
         results = await transport.send(target, group)
         done = []
         for letter, result in zip(sent, results, strict=True):
             if result.ok:
-                done.append(letter.raw.receipt)
+                done.append(letter)
             else:
                 failed[letter.message_id] = explained(result.code, result.detail)
-        if done:
-            await transport.delete(source, done)
+        undeleted |= await _delete(transport, source, done, clock)
+    return failed, undeleted
+
+
+async def _delete(
+    transport: Transport, url: str, letters: Sequence[DeadLetter], clock: Clock
+) -> dict[str, str]:
+    """Delete, and again what may succeed later; the ids that stay, with the reason."""
+    failed: dict[str, str] = {}
+    waiting = list(letters)
+    for attempt in range(DELETE_ATTEMPTS):
+        if not waiting:
+            break
+        if attempt:
+            await clock.sleep(DELETE_BACK_OFF_SECONDS * 2**attempt)
+        try:
+            results = await transport.delete(url, [letter.raw.receipt for letter in waiting])
+        except TransportError as error:
+            answer = EntryResult(ok=False, code=error.code, detail=error.detail, retryable=error.retryable)
+            results = [answer] * len(waiting)
+        again = []
+        for letter, result in zip(waiting, results, strict=True):
+            failed[letter.message_id] = explained(result.code, result.detail)
+            if result.ok:
+                del failed[letter.message_id]
+            elif result.retryable:
+                again.append(letter)
+        waiting = again
     return failed
 
 
@@ -192,7 +245,11 @@ async def _resolved(transport: Transport, queue: str) -> QueueInfo:
         raise error.about(queue) from None
 
 
-def _dead_letters_of(queue: str, info: QueueInfo) -> str:
+async def _places(transport: Transport, queue: str, named: str | None) -> tuple[str, str]:
+    """The URLs of a queue and of its dead letters."""
+    info = await _resolved(transport, queue)
+    if named is not None:
+        return info.url, (await _resolved(transport, named)).url
     if info.dead_letter_url is None:
         raise TransportError("NoDeadLetterQueue", f"{queue} has no redrive policy", retryable=False)
-    return info.dead_letter_url
+    return info.url, info.dead_letter_url

@@ -1,6 +1,8 @@
 """The examples, each started as a program of its own on the stand-in and ended by SIGTERM."""
 
 import asyncio
+import itertools
+import operator
 import os
 import re
 import signal
@@ -59,10 +61,13 @@ async def test_topic_reaches_one_queue_whole_and_the_other_filtered(endpoint):
     assert sorted(await run("sns_fan_out.py", endpoint, 3)) == ["audit 2", "ship 1", "ship 2"]
 
 
-async def test_fifo_keeps_the_order_of_each_job_and_drops_repeats(endpoint):
-    seen = await run("fifo.py", endpoint, 6)
-    assert [line for line in seen if line.startswith("a")] == ["a 0", "a 1", "a 2"]
-    assert [line for line in seen if line.startswith("b")] == ["b 0", "b 1", "b 2"]
+async def test_fifo_keeps_the_order_of_each_job_while_jobs_run_side_by_side_and_drops_repeats(endpoint):
+    seen = await run("fifo.py", endpoint, 12)
+    for job in "ab":
+        steps = [line for line in seen if line.startswith(job)]
+        assert steps == [f"{job} {n} {what}" for n in range(3) for what in ("begins", "ends")]
+    begun = [line.endswith("begins") for line in seen]
+    assert any(itertools.starmap(operator.and_, itertools.pairwise(begun)))  # two at work at one time
 
 
 async def test_batch_adds_up_what_can_be_read_and_parks_the_rest(endpoint, transport):

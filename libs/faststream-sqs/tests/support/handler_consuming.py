@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from faststream import Context
+from faststream import BaseMiddleware, Context
 from faststream_sqs import Batch, BatchOutcome, Retry, SQSResponse, Subscription, Topic
 from faststream_sqs.annotations import BatchMessage, Broker, Message
 from faststream_sqs.testing import eventually
@@ -214,7 +214,14 @@ class ConsumingSuite:
         assert sorted(seen) == [2, 3]
 
     async def test_none_is_published_as_nothing(self, place, orders, seen):
-        broker, out = place.broker(), await place.queue("out")
+        ended = []
+
+        class Ends(BaseMiddleware):
+            async def after_processed(self, exc_type=None, exc_val=None, exc_tb=None):
+                ended.append(exc_type)
+                return await super().after_processed(exc_type, exc_val, exc_tb)
+
+        broker, out = place.broker(middlewares=[Ends]), await place.queue("out")
 
         @broker.subscriber(orders, **place.options)
         @broker.publisher(out)
@@ -227,6 +234,8 @@ class ConsumingSuite:
             seen.append(f"out {body}")
 
         async with place.running(broker) as running:
+            await running.publish(0, orders)
+            await eventually(lambda: ended == [None])
             await running.publish(7, orders)
-            await eventually(lambda: len(seen) == 2)
-        assert seen == [7, "out 7"]
+            await eventually(lambda: len(ended) == 3)
+        assert (seen, ended) == ([0, 7, "out 7"], [None] * 3)

@@ -1,8 +1,8 @@
 import asyncio
 
 import pytest
-from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, Topic
-from faststream_sqs.testing import MemoryTransport, eventually
+from faststream_sqs import Coalesce, InvalidMessageError, PublishError, Queue, SQSBroker, SQSResponse, Topic
+from faststream_sqs.testing import JumpingClock, MemoryTransport, eventually
 from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
 
 SOON = Coalesce(max_wait=0.02)
@@ -15,12 +15,13 @@ class Counting(MemoryTransport):
         super().__init__()
         self.sent = []
         self.busy = {"busy"}
-        self.down = False
+        self.fails_after = (1_000, None)  # so many calls, then each raises this
 
     async def send(self, queue_url, messages):
         self.sent.append([m.body for m in messages])
-        if self.down:
-            raise TransportError("AccessDenied", "", retryable=False)
+        calls, error = self.fails_after
+        if len(self.sent) > calls:
+            raise error
         return [self._answer(m.body) for m in messages]
 
     def _answer(self, body):
@@ -73,8 +74,24 @@ async def test_entry_that_may_succeed_later_is_sent_again_alone(broker, transpor
     assert transport.sent == [["a", "busy"], ["busy"]]
 
 
+@pytest.mark.parametrize("retryable", [True, False])
+async def test_repetition_that_fails_reaches_only_those_not_yet_taken(transport, retryable):
+    clock = JumpingClock()
+    broker = SQSBroker(transport=transport, logger=None, clock=clock)
+    await broker.connect()
+    transport.fails_after = (1, TransportError("InternalError", "", retryable=retryable))
+    publisher = broker.publisher("out", coalesce=SOON)
+    *taken, busy, refused = await asyncio.gather(
+        *(publisher.publish(body) for body in ("a", "b", "d", "busy", "bad")), return_exceptions=True
+    )
+    assert taken == ["id-a", "id-b", "id-d"]
+    assert (type(busy), busy.code, busy.target) == (TransportError, "InternalError", "out")
+    assert type(refused) is PublishError
+    assert transport.sent == [["a", "b", "d", "busy", "bad"], *[["busy"]] * (4 if retryable else 1)]
+
+
 async def test_failed_call_reaches_every_caller(broker, transport):
-    transport.down = True
+    transport.fails_after = (0, TransportError("AccessDenied", "", retryable=False))
     publisher = broker.publisher("out", coalesce=SOON)
     answers = await asyncio.gather(*(publisher.publish(b) for b in "ab"), return_exceptions=True)
     assert [answer.code for answer in answers] == ["AccessDenied", "AccessDenied"]
@@ -115,6 +132,44 @@ async def test_stop_sends_what_waits_for_company(broker, transport):
     assert await waiting == "id-a"
 
 
+class Mute(Counting):
+    """Takes calls and never answers."""
+
+    async def send(self, queue_url, messages):
+        self.sent.append([m.body for m in messages])
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("handling", [False, True], ids=["alone", "beside a handler"])
+async def test_stop_ends_in_time_though_sqs_does_not_answer_and_tells_the_publishers(handling):
+    transport = Mute()
+    transport.create_queue("out")
+    transport.create_queue("in")
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=0.5)
+    publisher = broker.publisher("out", coalesce=Coalesce(max_wait=0))
+    waiting = broker.publisher("out", coalesce=Coalesce(max_wait=60))
+    if handling:
+
+        @broker.publisher("out")
+        @broker.subscriber("in", wait_time=0.05)
+        async def on_message(body: int) -> int:
+            return body
+
+        await MemoryTransport.send(transport, "in", [OutgoingMessage("1")])
+    await broker.start()
+    callers = [asyncio.create_task(publisher.publish(body)) for body in "ab"]
+    await eventually(lambda: transport.sent if not handling else ["1"] in transport.sent)
+    callers.append(asyncio.create_task(waiting.publish("c")))
+    await asyncio.sleep(0)
+    before = asyncio.get_running_loop().time()
+    await broker.stop()
+    assert asyncio.get_running_loop().time() - before < 2
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [str(answer) for answer in answers] == [
+        "out: Stopped: the broker stopped before an answer came; whether it was taken is unknown"
+    ] * 3
+
+
 async def test_without_coalescing_each_publish_is_a_call(broker, transport):
     publisher = broker.publisher("out", coalesce=None)
     await asyncio.gather(*(publisher.publish(str(n)) for n in range(3)))
@@ -130,6 +185,24 @@ async def test_group_and_deduplication_ids_come_from_the_body():
     for event in ({"job": "a", "id": "1"}, {"job": "b", "id": "2"}, {"job": "a", "id": "1"}):
         await publisher.publish(event)
     assert [(m.group_id, m.dedup_id) for m in transport.messages("out.fifo")] == [("a", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize("returned", [None, SQSResponse(None, group_id="a")], ids=["none", "response"])
+async def test_handler_that_returns_none_publishes_nothing_and_is_asked_for_no_ids(transport, returned):
+    for name in ("in", "out.fifo"):
+        transport.create_queue(name)
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=2)
+
+    @broker.publisher("out.fifo", group_id=lambda body: body["job"], dedup_id=lambda body: body["id"])
+    @broker.subscriber("in", wait_time=0.05)
+    async def on_message(body: int):
+        return returned
+
+    await MemoryTransport.send(transport, "in", [OutgoingMessage("1")])
+    async with broker:
+        await broker.start()
+        await eventually(lambda: transport.bodies("in") == [])
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,30 @@ async def test_refused_entry_is_reported_with_its_index():
         await broker.publish_batch("a", "b", target="orders")
 
 
+def _answers(messages, *bad):
+    refused = EntryResult(ok=False, code="InvalidMessageContents")
+    return [refused if n in bad else EntryResult(ok=True, message_id=str(n)) for n in range(messages)]
+
+
+async def test_every_call_of_a_batch_is_made_and_every_refused_message_named():
+    transport = Flaky(_answers(10, 0), _answers(10, 2, 3), _answers(5))
+    broker = await connected(transport)
+    with pytest.raises(PublishError, match=r"3 messages were not taken: #0 .* #12 .* #13 ") as caught:
+        await broker.publish_batch(*range(25), target="orders")
+    assert [index for index, _ in caught.value.failed] == [0, 12, 13]
+    assert [len(call) for call in transport.sent] == [10, 10, 5]
+
+
+async def test_batch_whose_second_call_cannot_succeed_names_what_was_not_taken_and_stops():
+    transport = Flaky(_answers(10, 4), TransportError("AccessDenied", "no", retryable=False))
+    broker = await connected(transport)
+    with pytest.raises(PublishError) as caught:
+        await broker.publish_batch(*range(25), target="orders")
+    assert [index for index, _ in caught.value.failed] == [4, *range(10, 25)]
+    assert {result.code for _, result in caught.value.failed[1:]} == {"AccessDenied"}
+    assert len(transport.sent) == 2
+
+
 async def test_call_that_cannot_succeed_is_not_repeated():
     transport = Flaky(TransportError("AccessDenied", "", retryable=False))
     broker = await connected(transport)

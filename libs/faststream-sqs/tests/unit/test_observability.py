@@ -1,10 +1,12 @@
 """The middlewares on a broker over queues in memory: what they count, and that traces join."""
 
 import pytest
+import structlog
 from faststream_sqs import Batch, SQSBroker
 from faststream_sqs.annotations import BatchMessage
 from faststream_sqs.otel import SQSTelemetryMiddleware
 from faststream_sqs.prometheus import SQSPrometheusMiddleware
+from faststream_sqs.structlog import SQSStructlogMiddleware
 from faststream_sqs.testing import eventually
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -133,3 +135,51 @@ async def test_batch_links_the_traces_of_its_messages(transport, spans, tracing)
     linked = {link.context.trace_id for span in finished if "publish" not in span.name for link in span.links}
     assert len(sent) == 2
     assert sent <= linked
+
+
+@pytest.fixture
+def lines():
+    """What is logged through structlog."""
+    entries = []
+
+    def keep(_logger, _method, event):
+        entries.append(event)
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, keep])
+    yield entries
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize(
+    ("batch", "counts"), [(None, {"receive_count": 1}), (Batch(1, 0.05), {})], ids=["single", "batch"]
+)
+async def test_every_line_of_a_handler_names_its_message_and_no_other_line_does(
+    transport, lines, batch, counts
+):
+    logger = structlog.get_logger()
+    broker = SQSBroker(
+        transport=transport, logger=logger, graceful_timeout=2, middlewares=[SQSStructlogMiddleware]
+    )
+
+    @broker.subscriber("orders", wait_time=0.05, batch=batch)
+    async def on_order(body):
+        logger.info("handled")
+        raise ValueError("afterwards")
+
+    async with broker:
+        await broker.start()
+        message_id = await broker.publish("x", "orders", correlation_id="c-1")
+        await eventually(lambda: any("afterwards" in line["event"] for line in lines))
+    (inside,) = [line for line in lines if line["event"] == "handled"]
+    assert inside == {
+        "event": "handled",
+        "queue": "orders",
+        "message_id": message_id,
+        "correlation_id": "c-1",
+        **counts,
+    }
+    (error,) = [line for line in lines if "afterwards" in line["event"]]
+    assert error["extra"] == {"queue": "orders", "message_id": message_id}
+    assert all("message_id" not in line for line in lines if line is not inside)

@@ -184,3 +184,121 @@ async def test_missing_queue_is_named_with_its_remedy(transport):
     for look in (peek, redrive):
         with pytest.raises(TransportError, match=r"^absent: .*\(create it"):
             await look(transport, "absent")
+
+
+# FIFO: a letter that stays holds back those behind it in its group
+
+
+@pytest.fixture
+async def fifo():
+    transport = MemoryTransport(JumpingClock())
+    transport.create_queue("dead.fifo")
+    transport.create_queue("orders.fifo", dead_letters="dead.fifo")
+    for n in range(20):
+        await transport.send("dead.fifo", [OutgoingMessage(str(n), group_id="a", dedup_id=str(n))])
+    return transport
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_letters_behind_ten_that_stay_in_their_group_are_counted_as_not_looked_at(fifo, dry_run):
+    done = await redrive(
+        fifo, "orders.fifo", match=lambda letter: letter.body in {"15", "16"}, dry_run=dry_run
+    )
+    assert (done.moved, len(done.kept), done.unseen) == ([], 10, 10)
+    assert len(fifo.bodies("dead.fifo")) == 20
+
+
+async def test_all_letters_of_a_group_go_back_in_their_order(fifo):
+    done = await redrive(fifo, "orders.fifo")
+    assert (len(done.moved), done.unseen) == (20, 0)
+    assert fifo.bodies("orders.fifo") == [str(n) for n in range(20)]
+
+
+async def test_letters_that_stay_hold_back_no_other_group(fifo):
+    for n in range(12):
+        await fifo.send("dead.fifo", [OutgoingMessage(f"b{n}", group_id="b", dedup_id=f"b{n}")])
+    done = await redrive(fifo, "orders.fifo", match=lambda letter: letter.body.startswith("b"))
+    assert (fifo.bodies("orders.fifo"), done.unseen) == ([f"b{n}" for n in range(12)], 10)
+
+
+# letters that were sent back and cannot be deleted
+
+
+class Sticky(MemoryTransport):
+    """Deletes fail by letter, or as whole calls, so many times."""
+
+    def __init__(self, *failures):
+        super().__init__(JumpingClock())
+        self.failures = list(failures)
+
+    async def delete(self, queue_url, receipts):
+        if not self.failures:
+            return await super().delete(queue_url, receipts)
+        failure = self.failures.pop(0)
+        if isinstance(failure, TransportError):
+            raise failure
+        results = await super().delete(queue_url, receipts[1:])
+        return [failure, *results]
+
+
+BUSY = EntryResult(ok=False, code="InternalError", retryable=True)
+GONE = EntryResult(ok=False, code="ReceiptHandleIsInvalid")
+
+
+@pytest.mark.parametrize("failures", [[BUSY], [BUSY, BUSY], [TransportError("ThrottlingException", "")]])
+async def test_letter_whose_delete_failed_is_deleted_at_the_next_attempt(failures):
+    transport = dead_letters_in(Sticky(*failures))
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(3)))
+    done = await redrive(transport, "orders", clock=JumpingClock())
+    assert (len(done.moved), done.undeleted) == (3, {})
+    assert (transport.bodies("orders"), transport.bodies("dead")) == (["0", "1", "2"], [])
+
+
+@pytest.mark.parametrize(("failures", "code"), [([BUSY] * 3, "InternalError"), ([GONE], "ReceiptHandle")])
+async def test_letter_that_stays_after_it_was_sent_back_is_reported_and_the_others_go_on(failures, code):
+    transport = dead_letters_in(Sticky(*failures))
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(13)))
+    done = await redrive(transport, "orders", clock=JumpingClock())
+    (stuck,) = done.undeleted
+    assert code in done.undeleted[stuck]
+    assert (stuck, len(done.moved), transport.bodies("dead")) == (done.moved[0], 13, ["0"])
+
+
+async def test_redrive_that_may_not_delete_sends_no_more_than_ten_and_reports_them():
+    transport = dead_letters_in(Sticky(TransportError("AccessDenied", "", retryable=False)))
+    await parked(transport, *(OutgoingMessage(str(n)) for n in range(25)))
+    done = await redrive(transport, "orders", clock=JumpingClock())
+    assert list(done.undeleted) == done.moved
+    assert "AccessDenied (allow the call" in done.undeleted[done.moved[0]]
+    assert (len(transport.bodies("orders")), len(transport.bodies("dead"))) == (10, 25)
+
+
+# letters of a parking queue of its own
+
+
+async def test_letters_of_a_parking_queue_are_reached_by_its_name():
+    transport = MemoryTransport()
+    transport.create_queue("parked")
+    transport.create_queue("orders")
+    broker = SQSBroker(transport=transport, logger=None, graceful_timeout=2)
+
+    @broker.subscriber("orders", wait_time=0.05, parking=Parking(after=1, queue="parked"))
+    async def on_order(body: dict):
+        raise ValueError("not yet")
+
+    async with broker:
+        await broker.start()
+        await broker.publish({"id": 1}, "orders")
+        await eventually(lambda: transport.bodies("parked") and not transport.bodies("orders"))
+    (letter,) = await peek(transport, "orders", dead_letters="parked")
+    done = await redrive(transport, "orders", dead_letters="parked")
+    assert (letter.details["message"], len(done.moved)) == ("not yet", 1)
+    assert (transport.bodies("orders"), transport.bodies("parked")) == (['{"id":1}'], [])
+
+
+async def test_missing_parking_queue_is_named():
+    transport = MemoryTransport()
+    transport.create_queue("orders")
+    for look in (peek, redrive):
+        with pytest.raises(TransportError, match=r"^parked: .*\(create it"):
+            await look(transport, "orders", dead_letters="parked")

@@ -5,6 +5,7 @@ from typing import Any
 from faststream_sqs import Batch, Parking, Retry, SQSBroker
 from faststream_sqs.transport.protocol import Transport
 
+from dwh_runtime.logging import get_logger
 from dwh_runtime.settings import ServiceSettings
 
 RETRY_SECONDS = (2, 30, 300, 3300)
@@ -16,9 +17,15 @@ WAIT_SECONDS = 5
 def make_broker(settings: ServiceSettings, *, transport: Transport | None = None) -> SQSBroker:
     """A broker for the region of the settings; endpoint and credentials come from `AWS_*`.
 
+    It logs as we do: the one that FastStream makes for itself writes past our format and redaction.
     `transport` replaces AWS, in tests.
     """
-    return SQSBroker(settings.aws_region, transport=transport, graceful_timeout=settings.drain_seconds)
+    return SQSBroker(
+        settings.aws_region,
+        transport=transport,
+        graceful_timeout=settings.drain_seconds,
+        logger=get_logger("faststream_sqs"),
+    )
 
 
 def subscription(settings: ServiceSettings, *, batch: Batch | None = None) -> dict[str, Any]:

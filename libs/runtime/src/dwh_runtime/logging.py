@@ -17,7 +17,7 @@ from dwh_runtime.redaction import Redactor
 from dwh_runtime.settings import ServiceSettings
 
 # Two lines per message from the broker and one per probe from uvicorn would drown our own.
-_QUIET = ("uvicorn.access", "uvicorn.error", "aiobotocore", "botocore", "faststream")
+_QUIET = ("uvicorn.access", "uvicorn.error", "aiobotocore", "botocore", "faststream", "faststream_sqs")
 # Logs a stack for each failed call; the error that we raise says the same in one line.
 _ERRORS_ONLY = ("opensearch",)
 

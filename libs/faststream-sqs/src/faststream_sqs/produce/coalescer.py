@@ -1,18 +1,20 @@
 """Messages that several callers publish at about the same time share a call.
 
 A call is made at ten messages, before the bytes would pass what the service takes, or when the first
-message waited long enough. Each caller learns of its own message only: one refused entry fails nobody else.
+message waited long enough. Each caller learns of its own message only, as soon as its result is final: one
+refused entry fails nobody else.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from faststream_sqs.produce.sizing import check
 from faststream_sqs.schemas import MAX_BATCH, Queue, Topic
-from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage
+from faststream_sqs.transport.protocol import EntryResult, OutgoingMessage, TransportError
 
-Deliver = Callable[[Queue | Topic, list[OutgoingMessage]], Awaitable[list[EntryResult]]]
+CUT = "the broker stopped before an answer came; whether it was taken is unknown"
+Deliver = Callable[[Queue | Topic, list[OutgoingMessage]], AsyncIterator[tuple[int, EntryResult]]]
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class _Group:
 
 
 class Coalescer:
-    """Groups by target; `deliver` sends one group and tells what became of each entry."""
+    """Groups by target; `deliver` sends one group and tells what became of each entry by its index."""
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -34,7 +36,7 @@ class Coalescer:
     async def send(
         self, target: Queue | Topic, message: OutgoingMessage, *, limit: int, max_wait: float
     ) -> EntryResult:
-        """Send a message with others; raises what the whole call raised."""
+        """Send a message with others; raises what the call raised that should have brought its result."""
         size = check(message, limit, target.short_name)
         group = self._groups.get(target)
         if group is not None and group.size + size > limit:
@@ -51,12 +53,19 @@ class Coalescer:
             self._launch(target)
         return await result
 
-    async def flush(self) -> None:
-        """Send what waits, and return when every call has its answer."""
+    async def flush(self, seconds: float | None) -> None:
+        """Send what waits, and return when every call has its answer; after `seconds` the rest is cut."""
         for target in list(self._groups):
             self._launch(target)
-        while self._calls:
-            await asyncio.wait(list(self._calls))
+        try:
+            async with asyncio.timeout(seconds):
+                while self._calls:
+                    await asyncio.wait(self._calls)
+        except TimeoutError:
+            calls = list(self._calls)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
 
     def _launch(self, target: Queue | Topic) -> None:
         group = self._groups.pop(target)
@@ -68,14 +77,17 @@ class Coalescer:
 
     async def _call(self, target: Queue | Topic, group: _Group) -> None:
         try:
-            answers = await self._deliver(target, group.messages)
+            async for index, answer in self._deliver(target, group.messages):
+                if not group.results[index].done():
+                    group.results[index].set_result(answer)
         except BaseException as error:
+            told = (
+                error
+                if isinstance(error, Exception)
+                else TransportError("Stopped", CUT).about(target.short_name)
+            )
             for result in group.results:
                 if not result.done():
-                    result.set_exception(error)
+                    result.set_exception(told)
             if not isinstance(error, Exception):
                 raise
-            return
-        for result, answer in zip(group.results, answers, strict=True):
-            if not result.done():
-                result.set_result(answer)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from faststream.exceptions import FeatureNotSupportedException, IncorrectState
@@ -99,22 +99,40 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             raise PublishError([(0, result)], target.short_name)
         return result.message_id
 
-    async def flush(self) -> None:
-        """Send what waits for company and return when every call has its answer."""
-        await self._coalescer.flush()
+    async def flush(self, seconds: float | None) -> None:
+        """Send what waits for company and return when every call has its answer, or was cut in the end.
+
+        Raises `TransportError` with the code `Stopped` to the publishers whose answer was not waited for.
+        """
+        await self._coalescer.flush(seconds)
 
     async def publish_batch(self, cmd: SQSPublishCommand) -> list[str]:
-        """Send all bodies in as few calls as possible; returns their ids in order."""
+        """Send all bodies in as few calls as possible; returns their ids in order.
+
+        Raises:
+            PublishError: it names every message that was not taken; after a call that failed as a whole no
+                further one is made, and what it would have sent is named, too.
+            TransportError: the first call failed as a whole.
+        """
         target = _target_of(cmd)
         messages = [await self.encode(body, cmd, index) for index, body in enumerate(cmd.batch_bodies)]
-        ids: list[str] = []
+        results: dict[int, EntryResult] = {}
+        start = 0
         for group in list(batches(messages, target.max_bytes, target.short_name)):
-            results = await self._deliver(target, group)
-            failed = [(len(ids) + i, result) for i, result in enumerate(results) if not result.ok]
-            if failed:
-                raise PublishError(failed, target.short_name)
-            ids += [result.message_id for result in results]
-        return ids
+            try:
+                async for index, result in self._deliver(target, group):
+                    results[start + index] = result
+            except TransportError as error:
+                if not results:
+                    raise
+                rest = EntryResult(ok=False, code=error.code, detail=error.detail, retryable=error.retryable)
+                results = {index: results.get(index, rest) for index in range(len(messages))}
+                break
+            start += len(group)
+        failed = [(index, result) for index, result in sorted(results.items()) if not result.ok]
+        if failed:
+            raise PublishError(failed, target.short_name)
+        return [results[index].message_id for index in range(len(messages))]
 
     async def request(self, _cmd: SQSPublishCommand) -> Any:
         """Not on queues."""
@@ -145,26 +163,31 @@ class SQSProducer(ProducerProto[SQSPublishCommand]):
             return message
         return await self.payloads.offload(message, cmd.target.max_bytes)
 
-    async def _deliver(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
-        """One call, and further ones for the entries that may succeed later."""
-        results: dict[int, EntryResult] = {}
+    async def _deliver(
+        self, target: Queue | Topic, messages: list[OutgoingMessage]
+    ) -> AsyncIterator[tuple[int, EntryResult]]:
+        """One call, and further ones for the entries that may succeed later; each result once it is final.
+
+        A call that fails as a whole for good raises, for the entries that have no result yet.
+        """
         pending = list(range(len(messages)))
-        for attempt in range(SEND_ATTEMPTS):
-            if attempt:
-                bound = FIRST_BACK_OFF_SECONDS * 2**attempt
-                await self._clock.sleep(bound * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+        for left in reversed(range(SEND_ATTEMPTS)):
             try:
                 answers = await self._call(target, [messages[i] for i in pending])
             except TransportError as error:
                 error.about(target.short_name)
-                if not error.retryable or attempt == SEND_ATTEMPTS - 1:
+                if not error.retryable or not left:
                     raise
-                continue
-            results |= dict(zip(pending, answers, strict=True))
-            pending = [i for i in pending if not results[i].ok and results[i].retryable]
+            else:
+                results = list(zip(pending, answers, strict=True))
+                pending = [i for i, result in results if left and not result.ok and result.retryable]
+                for index, result in results:
+                    if index not in pending:
+                        yield index, result
             if not pending:
-                break
-        return [results[i] for i in range(len(messages))]
+                return
+            bound = FIRST_BACK_OFF_SECONDS * 2 ** (SEND_ATTEMPTS - left)
+            await self._clock.sleep(bound * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
 
     async def _call(self, target: Queue | Topic, messages: list[OutgoingMessage]) -> list[EntryResult]:
         if self._transport is None:

@@ -13,7 +13,7 @@ from faststream_sqs.schemas import Queue, Topic
 
 
 class SQSPublisher(PublisherUsecase):
-    """Publishes return values of handlers, or by hand."""
+    """Publishes return values of handlers, except None, or by hand."""
 
     _outer_config: SQSBrokerConfig
 
@@ -70,6 +70,8 @@ class SQSPublisher(PublisherUsecase):
     async def _publish(
         self, cmd: PublishCommand | SQSPublishCommand, *, _extra_middlewares: Iterable[PublisherMiddleware]
     ) -> None:
+        if cmd.body is None:  # SQS takes no empty body, and the handler has done its work
+            return
         command = SQSPublishCommand.from_cmd(cmd)
         command.send_to(self.target)
         command.add_headers(self._headers, override=False)

@@ -13,15 +13,17 @@ CREDENTIAL_CODES = frozenset(
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "InvalidToken",
         "MissingAuthenticationToken",
         "NoCredentialsError",
         "PartialCredentialsError",
         "ProfileNotFound",
         "RequestExpired",
         "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
         "TokenRetrievalError",
         "UnauthorizedSSOTokenError",
         "UnrecognizedClientException",
     }
 )
-"""Errors of AWS by code, of botocore by class."""
+"""Errors of SQS, SNS and S3 by code, of botocore by class."""

@@ -251,5 +251,6 @@ async def _places(transport: Transport, queue: str, named: str | None) -> tuple[
     if named is not None:
         return info.url, (await _resolved(transport, named)).url
     if info.dead_letter_url is None:
-        raise TransportError("NoDeadLetterQueue", f"{queue} has no redrive policy", retryable=False)
+        why = info.dead_letter_fault or f"{queue} has no redrive policy"
+        raise TransportError("NoDeadLetterQueue", why, retryable=False)
     return info.url, info.dead_letter_url

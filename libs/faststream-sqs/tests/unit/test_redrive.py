@@ -141,6 +141,13 @@ async def test_queues_with_dead_letters_are_listed_with_their_number(transport):
     assert (found.queue, found.url, found.messages) == ("orders", "memory://queues/dead", 2)
 
 
+async def test_queue_whose_dead_letters_are_missing_says_so_and_not_that_it_has_no_policy(transport):
+    transport.delete_queue("dead")
+    with pytest.raises(TransportError, match="dead: ") as told:
+        await peek(transport, "orders")
+    assert "no redrive policy" not in str(told.value)
+
+
 async def test_queue_without_dead_letters_says_so(transport):
     with pytest.raises(TransportError, match="dead has no redrive policy"):
         await redrive(transport, "dead")

@@ -2,6 +2,7 @@
 
 import pytest
 import structlog
+import untimed  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)

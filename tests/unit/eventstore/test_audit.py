@@ -1,12 +1,18 @@
+import asyncio
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dwh_contracts.clock import ManualClock
 from dwh_eventstore import Store, StoreError, memory_store
-from dwh_eventstore.audit import KmsKey, digest_key
-from dwh_eventstore.testing.audit_suite import AuditSuite
-from dwh_eventstore.testing.events import START
+from dwh_eventstore.audit import KmsKey, Sealer, audit, digest_key
+from dwh_eventstore.testing.audit_suite import KEY, AuditSuite
+from dwh_eventstore.testing.events import START, RunFacts
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class TestAuditOverMemory(AuditSuite):
@@ -17,6 +23,52 @@ class TestAuditOverMemory(AuditSuite):
     @pytest.fixture
     def store(self, clock: ManualClock) -> Store:
         return memory_store(clock=clock)
+
+
+def leaves(value, path=()):
+    """Where the values of a body stand that are no containers."""
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    members = list(members)
+    return [each for name, member in members for each in leaves(member, (*path, name))] if members else [path]
+
+
+def changed(body, path, value):
+    """A copy of the body with another value in one place."""
+    body = deepcopy(body)
+    inner = body
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    return body
+
+
+@given(st.integers(1, 6), st.sampled_from(["edited", "deleted", "inserted"]), st.data())
+def test_any_single_change_of_a_sealed_log_is_found_and_nothing_else(count, kind, data):
+    async def named():
+        clock = ManualClock(START)
+        store = memory_store(clock=clock)
+        events = [RunFacts(job_run_id=f"run-{number}").completed("GREEN") for number in range(count)]
+        await store.events.append(events)
+        clock.advance(60)
+        await Sealer(store.backend, KEY, clock).seal()
+        documents = store.backend._indices["events-job-v1-2026-11"].documents
+        target = data.draw(st.sampled_from(sorted(documents)))
+        stored = documents[target]
+        if kind == "edited":
+            path = data.draw(st.sampled_from(leaves(stored.body["body"])))
+            stored.body["body"] = changed(stored.body["body"], path, "changed")
+        elif kind == "deleted":
+            del documents[target]
+        else:
+            target = "0" * 32
+            documents[target] = replace(stored, body=stored.body | {"event_id": target})
+        answer = await audit(store.backend, KEY)
+        return target, {(finding.kind, finding.id) for finding in answer.findings}
+
+    target, found = asyncio.run(named())
+    assert found == {(kind, target)}
 
 
 class KeysInMemory:

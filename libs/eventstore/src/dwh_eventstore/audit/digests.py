@@ -54,9 +54,16 @@ def digest_from(document: JsonObject) -> Digest:
 
 
 def entry_of(found: Found) -> Entry:
-    """Id and hash of a stored event, computed anew from its body."""
-    body = found.body.get("body")
-    return found.id, content_hash(body if isinstance(body, dict) else {})
+    """Id and hash of a stored event, computed anew from its body.
+
+    The hash of an event leaves its id out; where the body names another than it is stored under, that counts.
+    """
+    stored = found.body.get("body")
+    body: JsonObject = stored if isinstance(stored, dict) else {}
+    content = content_hash(body)
+    if body.get("event_id") != found.id:
+        content = hashlib.sha256(f"{content} {body.get('event_id')}".encode()).hexdigest()
+    return found.id, content
 
 
 def sha256_of(entries: Iterable[Sequence[str]]) -> str:

@@ -1,41 +1,18 @@
 """`dwh quarantine` over a real node."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 from dwh_contracts.clock import SystemClock
 from dwh_contracts.quarantine import QuarantineReason, Refused, quarantine_record
-from dwh_eventstore import StoreSettings, bootstrap, open_store
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def store(opensearch_node, environment):
-    settings = StoreSettings(opensearch_node.url, environment=environment, service="test")
-    await bootstrap(settings)
-    opened = await open_store(settings)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def dwh(opensearch_node, environment):
-    def run(*arguments):
-        variables = {"DWH_ENVIRONMENT": environment, "DWH_OPENSEARCH_URL": opensearch_node.url}
-        return subprocess.run(
-            [sys.executable, "-m", "dwh_cli", "quarantine", *arguments],
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
+def dwh(dwh_at_node):
+    return partial(dwh_at_node, "quarantine")
 
 
 async def test_a_refused_message_is_listed_shown_and_discarded_once(store, dwh, environment):

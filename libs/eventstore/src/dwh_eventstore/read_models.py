@@ -151,9 +151,10 @@ class ReadModels:
         for less in (_without_payload, partial(_fitting, model)):
             refused = [place for place, written in enumerate(fates) if written.fate is Fate.REFUSED]
             again = {place: body for place in refused if (body := less(writes[place].body)) is not None}
-            writes = [replace(write, body=again.get(place, write.body)) for place, write in enumerate(writes)]
-            written_again = await self._backend.write([writes[place] for place in again]) if again else []
-            for place, written in zip(again, written_again, strict=True):
+            for place, body in again.items():
+                writes[place] = replace(writes[place], body=body)
+            told = await self._backend.write([writes[place] for place in again]) if again else []
+            for place, written in zip(again, told, strict=True):
                 fates[place] = written
         left = [document for (document, _), written in zip(changed, fates, strict=True) if _again(written)]
         for (document, write), written in zip(changed, fates, strict=True):

@@ -6,7 +6,7 @@ from dwh_eventstore import indices, mappings
 
 _FIELD_LIMIT = 500
 REFRESH = "1s"
-REFRESH_NEVER = "-1"
+REFRESH_SELDOM = "10s"
 
 
 def _settings(replicas: int, **more: object) -> JsonObject:
@@ -60,8 +60,8 @@ def read_model_definition(model: str, replicas: int) -> JsonObject:
 
 
 def unread_definition(model: str, replicas: int) -> JsonObject:
-    """A read model that nobody reads yet: without its alias, and not searchable, which fills it faster."""
-    return _read_model(model, replicas, REFRESH_NEVER)
+    """A read model that nobody reads yet: without its alias, and seldom refreshed, which fills it faster."""
+    return _read_model(model, replicas, REFRESH_SELDOM)
 
 
 def _read_model(model: str, replicas: int, refresh: str) -> JsonObject:

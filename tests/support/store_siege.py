@@ -100,7 +100,7 @@ class Aliases:
     async def _models(self):
         with contextlib.suppress(StoreUnavailable):
             jobs = await self._store.backend.names(indices.job_indices())
-            return [*MODELS, *sorted({name.removeprefix("rm-").rsplit("-v", 1)[0] for name in jobs})]
+            return [*MODELS, *sorted({indices.model_of(name) for name in jobs})]
         return []
 
     async def _look(self, model):

@@ -153,9 +153,7 @@ async def import_files(
     for place, name in enumerate(names):
         if name <= last:
             continue
-        fetched = await objects.get(name)
-        if fetched is not None:
-            await _import_file(record, name, fetched.body, environment, result)
+        await _import_file(record, objects, name, environment, result)
         await checkpoints.save(key, {"kind": "import", "last": name})
         progress("import", place + 1, len(names))
     await checkpoints.save(key, {"kind": "import", "last": None})
@@ -175,9 +173,7 @@ async def check_files(
 
     names = await _files(objects, folder)
     for place, name in enumerate(names):
-        fetched = await objects.get(name)
-        if fetched is not None:
-            await _import_file(record, name, fetched.body, environment, result)
+        await _import_file(record, objects, name, environment, result)
         progress("read", place + 1, len(names))
     return result
 
@@ -186,9 +182,14 @@ async def _files(objects: Objects, folder: str) -> list[str]:
     return [name for name in await objects.names(folder) if ".jsonl" in name or name.endswith(".json")]
 
 
-async def _import_file(record: Record, name: str, body: bytes, environment: str, result: Imported) -> None:
+async def _import_file(
+    record: Record, objects: Objects, name: str, environment: str, result: Imported
+) -> None:
+    fetched = await objects.get(name)
+    if fetched is None:
+        return
     try:
-        lines = _lines(body)
+        lines = _lines(fetched.body)
     except (EOFError, OSError, zlib.error) as error:
         result.refused.append(f"{name}: not a whole gzip file: {error}")
         return

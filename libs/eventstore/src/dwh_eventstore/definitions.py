@@ -65,8 +65,8 @@ def unread_definition(model: str, replicas: int) -> JsonObject:
 
 
 def _read_model(model: str, replicas: int, refresh: str) -> JsonObject:
-    settings = _settings(replicas, **{"mapping.total_fields.limit": _FIELD_LIMIT})
-    settings["index.refresh_interval"] = refresh
+    more = {"mapping.total_fields.limit": _FIELD_LIMIT, "refresh_interval": refresh}
+    settings = _settings(replicas, **more)
     return {"settings": settings, "mappings": mappings.read_model(model)}
 
 

@@ -77,6 +77,11 @@ def version_of(index: str) -> int:
     return int(index.rsplit("-v", 1)[1])
 
 
+def model_of(index: str) -> str:
+    """The read model that an index holds a version of."""
+    return index.removeprefix("rm-").rsplit("-v", 1)[0]
+
+
 def versions(model: str, names: Sequence[str]) -> list[str]:
     """Those of the names that are an index of this read model, oldest first."""
     named = re.compile(re.escape(f"rm-{model}-v") + r"\d{4}")

@@ -195,7 +195,7 @@ class ReadModels:
         """
         shared = indices.physical(indices.SHARED_JOBS)
         names = await self._backend.names(indices.job_indices())
-        taken = {name.rsplit("-v", 1)[0] for name in names if name != shared}
+        taken = {indices.model_of(name) for name in names if name != shared}
         if await self._decided(model, "own" if len(taken) < self._most_job_indices else "shared") == "own":
             definition = read_model_definition(model, self._replicas)
             await self._backend.create_index(indices.physical(model), definition)

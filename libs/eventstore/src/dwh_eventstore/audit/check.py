@@ -12,7 +12,7 @@ from dwh_eventstore.audit.keys import DigestKey
 from dwh_eventstore.audit.seal import Copies, copy_name, digests_of, entries_of, hashed, sealed_partitions
 from dwh_eventstore.backend import Backend, Shard
 from dwh_eventstore.replay.verify import Progress
-from dwh_eventstore.replay.watermark import CatchUp
+from dwh_eventstore.replay.watermark import CatchUp, partitions
 
 Kind = Literal["edited", "deleted", "inserted", "recreated", "digest"]
 
@@ -66,7 +66,7 @@ async def audit(
     """
     answer = Audited()
     await backend.refresh([indices.DIGESTS])
-    standing = {shard.index for shard in (await CatchUp(backend).watermark()).shards}
+    standing = {name for pattern in partitions() for name in await backend.names(pattern)}
     for partition in sorted({*standing, *await sealed_partitions(backend)}):
         sealed = await _sealed(backend, key, partition, since, copies, answer)
         shard = None

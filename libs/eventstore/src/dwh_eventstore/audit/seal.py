@@ -69,7 +69,7 @@ class Sealer:
     async def _partition(self, shard: Shard) -> int:
         last = await last_digest(self._backend, shard.index)
         if last is not None:
-            await self._copy(last)
+            await self._mend_copy(last)
         after = last.upto if last is not None and last.uuid == shard.uuid else -1
         entries = [entry async for page in hashed(self._backend, shard, after) for _, entry in page]
         digest = Digest(
@@ -87,18 +87,22 @@ class Sealer:
         document = digest.document(await self._key.sign(digest.hash))
         if not await self._write([Create(indices.DIGESTS, digest.id, document)]):
             return 0
-        await self._copy(digest)
+        await self._copy(digest, document, entries)
         return len(entries)
 
-    async def _copy(self, digest: Digest) -> None:
-        """See that the second copy is there; it is made of what the store holds."""
+    async def _copy(self, digest: Digest, document: JsonObject, entries: Sequence[Entry]) -> None:
+        if self._copies is not None:
+            ordered: Any = sorted(entries)
+            await self._copies.put(copy_name(digest), canonical_json({**document, "events": ordered}))
+
+    async def _mend_copy(self, digest: Digest) -> None:
+        """Make the second copy that a killed run left out, of what the store holds."""
         if self._copies is None or await self._copies.get(copy_name(digest)) is not None:
             return
         [stored] = await self._backend.read([(indices.DIGESTS, digest.id)])
         entries = await entries_of(self._backend, digest)
         if stored is not None and entries is not None:
-            ordered: Any = sorted(entries)
-            await self._copies.put(copy_name(digest), canonical_json({**stored.body, "events": ordered}))
+            await self._copy(digest, stored.body, entries)
 
     async def _write(self, creates: Sequence[Create]) -> bool:
         """Whether all of it is new; somebody else may have written it."""

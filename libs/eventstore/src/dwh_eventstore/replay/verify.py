@@ -90,7 +90,7 @@ async def verify(
 
 async def read_model_names(backend: Backend) -> list[str]:
     """Read models that have an index behind their alias."""
-    named = {index.removeprefix("rm-").rsplit("-v", 1)[0] for index in await backend.names("rm-*")}
+    named = {indices.model_of(index) for index in await backend.names("rm-*")}
     return [name for name in sorted(named) if await backend.resolve(name) is not None]
 
 

@@ -154,6 +154,14 @@ async def bootstrapped(store: Store, *, check: bool = False) -> list[str]:
     return await bootstrap_backend(store.backend, replicas=0, now=store.clock.now(), check=check)
 
 
+async def made_anew(store: Store, definition: JsonObject) -> None:
+    """Make the first index of `job-events` anew, empty and as defined."""
+    name = indices.physical("job-events")
+    await store.backend.drop_index(name)
+    await store.backend.create_index(name, definition)
+    await store.backend.settle()
+
+
 class ReplaySuite:
     """As `ReadingSuite`."""
 
@@ -190,9 +198,7 @@ class ReplaySuite:
         definition: Any = deepcopy(read_model_definition("job-events", 0))
         del definition["aliases"], definition["mappings"]["properties"]["error"]
         definition["settings"]["index.translog.durability"] = "async"
-        await store.backend.drop_index(name)
-        await store.backend.create_index(name, definition)
-        await store.backend.settle()
+        await made_anew(store, definition)
         assert await bootstrapped(store) == ["the alias job-events is missing"]
         assert await bootstrapped(store) == [
             f"index {name}: index.translog.durability is async, not request",
@@ -203,12 +209,9 @@ class ReplaySuite:
     async def test_the_daily_bootstrap_names_a_read_model_of_other_folds_and_what_to_do(
         self, store: Store
     ) -> None:
-        name = indices.physical("job-events")
         definition: Any = deepcopy(read_model_definition("job-events", 0))
         definition["mappings"]["_meta"] = {"fold_version": 1}
-        await store.backend.drop_index(name)
-        await store.backend.create_index(name, definition)
-        await store.backend.settle()
+        await made_anew(store, definition)
         [problem] = await bootstrapped(store)
         assert "folds of version 1, not 2; `dwh store rebuild job-events`" in problem
         assert await bootstrapped(store) == [problem]
@@ -229,11 +232,7 @@ class ReplaySuite:
     async def test_a_rebuild_mends_what_was_lost_or_falsified(self, store: Store) -> None:
         await store.record(story())
         before = await documents(store, "job-events")
-        await store.backend.drop_index(indices.physical("job-events"))
-        await store.backend.create_index(
-            indices.physical("job-events"), read_model_definition("job-events", 0)
-        )
-        await store.backend.settle()
+        await made_anew(store, read_model_definition("job-events", 0))
         assert await documents(store, "job-events") == {}
         assert (await rebuild(store, "job-events").run()).differences == ()
         assert await documents(store, "job-events") == before

@@ -20,7 +20,13 @@ async def main() -> None:
     parser.add_argument("url")
     asked = parser.parse_args()
     collector.spare()
-    settings = StoreSettings(url=asked.url, environment=ENVIRONMENT, service="bench", timeout_seconds=60)
+    settings = StoreSettings(
+        url=asked.url,
+        environment=ENVIRONMENT,
+        service="bench",
+        timeout_seconds=60,
+        busy_patience_seconds=180,  # as `dwh store rebuild` has
+    )
     store = await open_store(settings)
     ends: dict[str, float] = {}
 

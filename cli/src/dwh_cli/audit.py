@@ -15,7 +15,7 @@ from dwh_cli import show
 from dwh_cli.connect import load_environment, secret
 from dwh_cli.exits import No, NoServer, Usage
 from dwh_cli.progress import progress_bar
-from dwh_cli.store import opened_store, wait_for
+from dwh_cli.store import LONG_WORK_PATIENCE_SECONDS, opened_store, wait_for
 
 LIMITS = (
     "not detectable: what was forged before it was sealed, what a holder of the key forges, "
@@ -40,7 +40,7 @@ def audit(
     async def work() -> Audited:
         clients = AwsClients(os.environ.get("AWS_REGION") or "us-east-1")
         key = digest_key(text, clients.keys)
-        async with opened_store() as store, clients as aws:
+        async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store, clients as aws:
             copies = AuditCopies(aws.objects, uri) if uri else None
             try:
                 if seal:

@@ -18,7 +18,7 @@ from dwh_cli.audit import audit
 from dwh_cli.connect import setting
 from dwh_cli.exits import No, NoServer, Usage
 from dwh_cli.progress import progress_bar
-from dwh_cli.store import opened_store, wait_for
+from dwh_cli.store import LONG_WORK_PATIENCE_SECONDS, opened_store, wait_for
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The log and its read models.")
 AsJson = Annotated[bool, show.AS_JSON]
@@ -40,7 +40,7 @@ def rebuild(
         raise Usage("--dry-run, --rollback and --drop-old exclude each other")
 
     async def work() -> Plan | Verified | list[str]:
-        async with opened_store() as store:
+        async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             await _known(store, name)
             collector.spare()
             with _answered(), progress_bar() as progress:
@@ -77,7 +77,7 @@ def verify_read_models(
     """Compare read models with a fold of the log; exit code 1 when a document differs."""
 
     async def work() -> list[Verified]:
-        async with opened_store() as store:
+        async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             for name in names or []:
                 await _known(store, name)
             with progress_bar() as progress:
@@ -96,7 +96,7 @@ def export(
     _check(uri)
 
     async def work() -> archive.Exported:
-        async with opened_store() as store, _objects(uri) as objects:
+        async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store, _objects(uri) as objects:
             with progress_bar() as progress:
                 return await archive.export(store.backend, objects, uri, progress)
 
@@ -126,7 +126,7 @@ def import_events(
     _check(uri)
 
     async def work() -> archive.Imported:
-        async with opened_store() as store, _objects(uri) as objects:
+        async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store, _objects(uri) as objects:
             with progress_bar() as progress:
                 if dry_run:
                     return await archive.check_files(

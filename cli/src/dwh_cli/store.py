@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from dwh_eventstore import Store, StoreDenied, StoreError, StoreSettings, StoreUnavailable, open_store
@@ -12,6 +13,10 @@ from dwh_cli.connect import secret, setting
 from dwh_cli.exits import NoServer, Usage
 
 T = TypeVar("T")
+
+BUSY_PATIENCE_SECONDS = 3.0
+LONG_WORK_PATIENCE_SECONDS = 180.0
+"""Of work that takes minutes by itself, and that a person would only begin again."""
 
 
 def store_settings() -> StoreSettings:
@@ -36,9 +41,9 @@ def store_settings() -> StoreSettings:
 
 
 @asynccontextmanager
-async def opened_store() -> AsyncIterator[Store]:
-    """The store, checked to answer."""
-    store = await open_store(store_settings())
+async def opened_store(busy_patience_seconds: float = BUSY_PATIENCE_SECONDS) -> AsyncIterator[Store]:
+    """The store, checked to answer; each call waits so long for an engine that is too busy."""
+    store = await open_store(replace(store_settings(), busy_patience_seconds=busy_patience_seconds))
     try:
         await store.ping()
         yield store

@@ -49,7 +49,11 @@ class Engine:
 
     def writer(self) -> BulkWriter:
         return BulkWriter(
-            self.send, undecided=lambda answer: OSError(answer.reason), sleep=self.sleep, jitter=lambda: 0.5
+            self.send,
+            undecided=lambda answer: OSError(answer.reason),
+            sleep=self.sleep,
+            jitter=lambda: 0.5,
+            patience_seconds=3,
         )
 
 

@@ -22,6 +22,7 @@ from dwh_eventstore.backend import Found, Query, Shard, Write, Written
 from dwh_eventstore.bulk import denied_by, written
 from dwh_eventstore.errors import StoreDenied, StoreError, StoreUnavailable
 from dwh_eventstore.settings import StoreSettings
+from dwh_eventstore.waits import waits
 from dwh_eventstore.writer import Answer, BulkWriter
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 Sleep = Callable[[float], Awaitable[None]]
 
-_BUSY_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _NOT_FOUND = 404
 _OK = 200
 _FORBIDDEN = 403
+_BUSY = 429
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _NO_INDEX = "index_not_found"
-_NO_SHARD = "no_shard_available"
+_NOT_NOW = ("no_shard_available", "circuit_breaking", "rejected_execution")
 _INFO = 2
 """Place of the answer's body among the arguments of the client's errors."""
 _PATH = "action.auto_create_index"
@@ -61,8 +62,14 @@ class OpenSearchBackend:
         self._sleep = sleep
         self._auth = settings.auth
         self._signer = _signer(settings)
+        self._patience = settings.busy_patience_seconds
+        self._jitter = random.SystemRandom().random
         self._writer = BulkWriter(
-            self._bulk, undecided=self._undecided, sleep=sleep, jitter=random.SystemRandom().random
+            self._bulk,
+            undecided=self._undecided,
+            sleep=sleep,
+            jitter=self._jitter,
+            patience_seconds=self._patience,
         )
         self._client = AsyncOpenSearch(
             hosts=[settings.url],
@@ -75,7 +82,7 @@ class OpenSearchBackend:
         )
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
-        """See `Backend`. Waits and repeats what the engine is too busy for, a few seconds in all."""
+        """See `Backend`. Waits and repeats what the engine is too busy for, within its patience."""
         return await self._writer.write(writes)
 
     async def _bulk(self, body: bytes) -> Answer:
@@ -102,9 +109,9 @@ class OpenSearchBackend:
             return []
         docs = [{"_index": index, "_id": document} for index, document in references]
         items: list[Any] = []
-        for pause in (*_BUSY_WAITS_SECONDS, None):
+        for pause in (*self._waits(), None):
             items = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
-            if pause is None or not any(_has_error(item, _NO_SHARD) for item in items):
+            if pause is None or not any(_has_error(item, *_NOT_NOW) for item in items):
                 break
             await self._sleep(pause)
         return [self._document(item) for item in items]
@@ -178,7 +185,7 @@ class OpenSearchBackend:
     async def create_index(self, index: str, definition: JsonObject) -> bool:
         """See `Backend`."""
         try:
-            await self._call("PUT", f"/{index}", definition, {"wait_for_active_shards": "0"})
+            await self._patiently("PUT", f"/{index}", definition, {"wait_for_active_shards": "0"})
         except TransportError as error:
             if error.error == "resource_already_exists_exception":
                 return False
@@ -281,11 +288,27 @@ class OpenSearchBackend:
     ) -> Any:
         """An answer, or `missing` where the engine says 404; may be asked twice."""
         try:
-            return await self._call(method, path, body, params)
+            return await self._patiently(method, path, body, params)
         except TransportError as error:
             if error.status_code == _NOT_FOUND and missing is not None:
                 return missing
             raise self._unavailable(error) from error
+
+    async def _patiently(
+        self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
+    ) -> Any:
+        """A call, repeated while the engine is too busy to begin with it."""
+        for pause in self._waits():
+            try:
+                return await self._call(method, path, body, params)
+            except TransportError as error:
+                if error.status_code != _BUSY:
+                    raise
+            await self._sleep(pause)
+        return await self._call(method, path, body, params)
+
+    def _waits(self) -> Iterator[float]:
+        return waits(self._patience, self._jitter)
 
     async def _call(
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
@@ -355,8 +378,9 @@ def _flat(path: str, settings: Any) -> Iterator[tuple[str, Any]]:
         yield from _flat(f"{path}.{name}", value)
 
 
-def _has_error(item: Any, kind: str) -> bool:
-    return kind in str(item.get("error", {}).get("type"))
+def _has_error(item: Any, *kinds: str) -> bool:
+    told = str(item.get("error", {}).get("type"))
+    return any(kind in told for kind in kinds)
 
 
 def _reason(error: Exception) -> str:

@@ -21,6 +21,10 @@ class StoreSettings:
     replicas: int = 0
     wait_for_active_shards: str = "1"
     timeout_seconds: float = 10.0
+    """Of one request."""
+    busy_patience_seconds: float = 3.0
+    """How long a call is repeated that the engine is too busy for (429); a message waits better in its
+    queue, work that a person waits for does not."""
     connections: int = 16
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 Promises one fate per write, in order; at most four requests at a time; and that a request the engine calls
 too large, or a load it calls too much, is cut and repeated here. Two writes of one document in one call are
 performed in their order. Does not promise that an overloaded engine takes the writes in the end: what is
-still refused after a few seconds is BUSY, and nothing of it was written.
+still refused when its patience ends is BUSY, and nothing of it was written.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from dwh_eventstore.backend import Fate, Write, Written
 from dwh_eventstore.bulk import MOST_WRITES, bulk_parts, lines
+from dwh_eventstore.waits import waits
 
 IN_FLIGHT = 4
 LONGEST_ID_BYTES = 512
 _MOST_AT_ONCE = IN_FLIGHT * MOST_WRITES
 _FEWEST_AT_ONCE = 10
 _MORE_AFTER_SUCCESS = 50
-_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _TOO_LARGE = 413
 _OK = 200
 _WHOLE_REQUEST = {413: Fate.REFUSED, 429: Fate.BUSY, 502: Fate.BUSY, 503: Fate.BUSY, 504: Fate.BUSY}
@@ -87,13 +87,20 @@ class BulkWriter:
     """One per engine; shared by all tasks, so that they share its window."""
 
     def __init__(
-        self, send: Send, *, undecided: Undecided, sleep: Sleep, jitter: Callable[[], float]
+        self,
+        send: Send,
+        *,
+        undecided: Undecided,
+        sleep: Sleep,
+        jitter: Callable[[], float],
+        patience_seconds: float,
     ) -> None:
         """`undecided` makes the exception for an answer that tells nothing of the items."""
         self._send = send
         self._undecided = undecided
         self._sleep = sleep
         self._jitter = jitter
+        self._patience = patience_seconds
         self.window = Window()
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
@@ -103,12 +110,12 @@ class BulkWriter:
         parts = [b"" if isinstance(each, Written) else each for each in told]
         waiting = [place for place in range(len(writes)) if place not in fates]
         in_order = len({(write.index, write.id) for write in writes}) < len(writes)
-        for pause in (*_WAITS_SECONDS, None):
+        for pause in (*waits(self._patience, self._jitter), None):
             fates |= await self._round(parts, waiting, in_order=in_order)
             waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
             if not waiting or pause is None:
                 break
-            await self._sleep(pause * (0.5 + self._jitter()))
+            await self._sleep(pause)
         return [fates[place] for place in range(len(writes))]
 
     async def _round(

@@ -53,7 +53,9 @@ class Lock:
         Raises:
             Held: somebody else has it.
         """
-        await self._take()
+        self._lease = await self._leases.acquire(self._lease_name, owner=self._owner, seconds=LOCK_SECONDS)
+        if self._lease is None:
+            raise Held(f"{self._name} is being rebuilt by {await self.holder() or 'somebody else'}")
         renewing = asyncio.create_task(self._renew())
         try:
             yield
@@ -64,28 +66,29 @@ class Lock:
             if self._lease is not None:
                 await self._leases.release(self._lease)
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Return if it is still ours; call this before a step.
 
+        It may have run out, as after a long pause of this process or of the engine: it is ours again unless
+        somebody took it meanwhile.
+
         Raises:
-            Held: it ran out, as after a long pause of this process, and may be somebody else's.
+            Held: somebody did.
         """
         if self._lease is None or self._lease.until <= self._now():
+            await self._renewed()
+        if self._lease is None:
             raise Held(f"the lock on {self._name} was lost; run it again")
 
     async def _renew(self) -> None:
         while self._lease is not None:
             await self._sleep(LOCK_SECONDS / 3)
             with suppress(StoreUnavailable):  # tried again before it runs out
-                await self._acquire()
+                await self._renewed()
 
-    async def _acquire(self) -> None:
-        self._lease = await self._leases.acquire(self._lease_name, owner=self._owner, seconds=LOCK_SECONDS)
-
-    async def _take(self) -> None:
-        await self._acquire()
-        if self._lease is None:
-            raise Held(f"{self._name} is being rebuilt by {await self.holder() or 'somebody else'}")
+    async def _renewed(self) -> None:
+        if self._lease is not None:
+            self._lease = await self._leases.renew(self._lease, seconds=LOCK_SECONDS)
 
     @property
     def _lease_name(self) -> str:

@@ -263,7 +263,7 @@ class Rebuild:
         """Readers go from one complete index to another: what was folded is searchable before."""
         await self._backend.change_settings(target, {"index.refresh_interval": REFRESH})
         await self._backend.refresh([target])
-        self._lock.check()
+        await self._lock.check()
         await self._backend.move_alias(self._name, source, target)
 
     async def _close(self, state: _State, index: str) -> None:
@@ -277,7 +277,7 @@ class Rebuild:
         read = dict(state.positions)
 
         async def save(positions: dict[Key, Position]) -> None:
-            self._lock.check()
+            await self._lock.check()
             state.positions = positions
             await self._save(state)
 
@@ -287,7 +287,7 @@ class Rebuild:
                 read[batch.key] = batch.position
                 done += len(batch.found)
                 if len(events) >= CHUNK_EVENTS:
-                    self._lock.check()
+                    await self._lock.check()
                     await chunks.begin(events, dict(read))
                     events = []
                     self._progress(step, done, total)

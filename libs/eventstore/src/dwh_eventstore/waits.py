@@ -1,0 +1,19 @@
+"""How long to leave alone an engine that says it is too busy."""
+
+from collections.abc import Callable, Iterator
+
+_FIRST_SECONDS = 0.05
+_LONGEST_SECONDS = 5.0
+
+
+def waits(seconds: float, jitter: Callable[[], float]) -> Iterator[float]:
+    """Pauses before the second and each later try, in seconds; their sum is about `seconds` or more.
+
+    Each is about twice the one before it, at most five seconds, and by up to a half more or less, as
+    `jitter` (0 to 1) has it: so that those who were turned away together do not come back together.
+    """
+    pause, spent = _FIRST_SECONDS, 0.0
+    while spent < seconds:
+        yield pause * (0.5 + jitter())
+        spent += pause
+        pause = min(2 * pause, _LONGEST_SECONDS)

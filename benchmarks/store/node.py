@@ -75,8 +75,10 @@ class Raw:
 
     async def bulk(self, body: bytes) -> None:
         """Every write of it, all of them done."""
-        if (await self.ask("POST", "/_bulk", body))["errors"]:
-            raise RuntimeError("the node refused a write")
+        answer = await self.ask("POST", "/_bulk", body)
+        if answer["errors"]:
+            refused = next(item for item in answer["items"] if "error" in next(iter(item.values())))
+            raise RuntimeError(f"the node refused a write: {refused}")
 
     async def count(self, index: str, job: str) -> int:
         """Visible documents of a job."""

@@ -40,9 +40,11 @@ class _Written(MemoryBackend):
 
 
 async def _documents(make: Make, job: str, first: int, count: int) -> list[Write]:
-    """All documents that become of so many events."""
+    """All documents that become of so many events of a job that has its indices."""
     backend = _Written()
     store = memory_store(ENVIRONMENT, backend=backend)
+    await store.record(events(make, job, 0, 1))
+    backend.writes.clear()
     for start in range(first, first + count, 100):
         await store.record(events(make, job, start, min(100, first + count - start)))
     return [write for write in backend.writes if isinstance(write, Create)]

@@ -22,6 +22,7 @@ from faststream_sqs.config import SQSBrokerConfig, SQSSubscriberConfig
 from faststream_sqs.consume.consumer import QueueConsumer
 from faststream_sqs.consume.delivery import Delivery, DeliveryBatch
 from faststream_sqs.health import QueueHealth, queue_health
+from faststream_sqs.large import Payloads
 from faststream_sqs.message import BatchOutcome, SQSBatchMessage, SQSMessage
 from faststream_sqs.parser import SQSBatchParser, SQSParser
 from faststream_sqs.schemas import Queue
@@ -81,6 +82,9 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         self.subscriptions = config.subscriptions
         self._large = config.large
         self._consumer: QueueConsumer | None = None
+        # both follow from the routers around it, which is too slow to find out for each message
+        self._payloads: Payloads | None = None
+        self._label = ""
         self._starting = asyncio.Lock()
 
     @property
@@ -103,9 +107,11 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
             if self.running:
                 return
             await super().start()
+            self._label = self.queue.short_name
             if self.calls:
-                if payloads := self._outer_config.payloads_of(self._large):
-                    await payloads.objects.open()
+                self._payloads = self._outer_config.payloads_of(self._large)
+                if self._payloads is not None:
+                    await self._payloads.objects.open()
                 self._consumer = self._make_consumer()
                 self._consumer.start()
             self._post_start()
@@ -160,7 +166,10 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
 
     def get_log_context(self, message: StreamMessage[Any] | None) -> dict[str, str]:
         """Queue and message id."""
-        return {"queue": self.queue.short_name, "message_id": getattr(message, "message_id", "")}
+        return {
+            "queue": self._label or self.queue.short_name,
+            "message_id": getattr(message, "message_id", ""),
+        }
 
     def _make_response_publisher(self, _message: StreamMessage[Any]) -> Iterable[PublisherProto]:
         return ()
@@ -176,8 +185,8 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
         )
 
     async def _restore(self, message: SQSMessage) -> None:
-        if payloads := self._outer_config.payloads_of(self._large):
-            await payloads.restore(message)
+        if self._payloads is not None:
+            await self._payloads.restore(message)
 
     async def _run(self, group: Sequence[Delivery]) -> None:
         if self.ack_policy is AckPolicy.ACK_FIRST:

@@ -23,7 +23,7 @@ from dwh_contracts.events import JOB_EVENTS, Envelope, JobCompleted
 from dwh_contracts.facts import EFFECT_EVENTS, Fact
 from dwh_contracts.quarantine import QuarantineReason, Refused
 from dwh_contracts.reading import check_version, decode, first_fault
-from dwh_contracts.times import parse_time
+from dwh_contracts.times import format_time, parse_time
 from dwh_contracts.upcast import upcast
 
 __all__ = ["Event", "Family", "Refused", "event_from_body", "family_of", "parse_event", "stored_event"]
@@ -84,6 +84,11 @@ class Event:
     def timestamp(self) -> datetime:
         """Publish time, aware, UTC."""
         return parse_time(cast("str", self.body["timestamp"]))
+
+    @cached_property
+    def time(self) -> str:
+        """`timestamp` as it is written; texts sort as the times do."""
+        return format_time(self.timestamp)
 
     @property
     def stream(self) -> str:

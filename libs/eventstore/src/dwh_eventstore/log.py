@@ -232,7 +232,7 @@ def stored_document(
         "event_type": event.event_type,
         "environment": event.environment,
         **{name: body.get(name) for name in ("job_name", "job_run_id", "attempt")},
-        "timestamp": format_time(event.timestamp),
+        "timestamp": event.time,
         "stream": event.stream if event.job_run_id else None,
         "schema_version": body.get("schema_version"),
         "content_hash": content_hash(body),

@@ -4,7 +4,6 @@ from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.parse import Event
-from dwh_contracts.times import format_time
 
 from dwh_eventstore.folds.registers import Target, claim, key_of, memory_of
 
@@ -46,7 +45,7 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
             document |= {name: incident.get(name) for name in _COPIED}
             document["causes"] = [_cause(cause) for cause in causes]
             document["transition"] = event.body.get("transition")
-            document["timestamp"] = incident.get("updated_at") or format_time(event.timestamp)
+            document["timestamp"] = incident.get("updated_at") or event.time
             memory["planned"] = list(incident.get("deliveries") or [])
     else:
         memory["delivered"] = _with_delivery(memory.get("delivered", {}), event)
@@ -71,7 +70,7 @@ def _with_delivery(delivered: dict[str, Any], event: Event) -> dict[str, Any]:
         "rev": _rev(event),
         "sink": event.body.get("sink"),
         "outcome": outcome,
-        "timestamp": format_time(event.timestamp),
+        "timestamp": event.time,
         "error": event.body.get("error"),
         "key": key_of(event, rank),
     }

@@ -4,7 +4,6 @@ from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.parse import Event
-from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore.folds.registers import Key, Target, claim, memory_of
@@ -38,7 +37,7 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
     if event.event_type in _DECISIONS:
         document |= {name: event.body.get(name) for name in _COPIED}
         document["event_type"] = event.event_type
-        document["timestamp"] = format_time(event.timestamp)
+        document["timestamp"] = event.time
     document["outcome"] = _further(document["outcome"], _told(event))
     document["accepted"] = document["outcome"] == "accepted"
     return document

@@ -70,8 +70,8 @@ def with_run(state: JsonObject | None, *, item_id: str, line: JsonObject, run: J
     key: Key = shown
     if claim(memory, "run", key):
         document |= {**line, "timestamp": run["timestamp"], "fold": memory}
-    latest = bool(document["latest_attempt"] and run["latest_attempt"])
-    return document | {"latest_attempt": latest}
+    document["latest_attempt"] = bool(document["latest_attempt"] and run["latest_attempt"])
+    return document
 
 
 def _blank(item_id: str, run: JsonObject) -> JsonObject:
@@ -80,8 +80,10 @@ def _blank(item_id: str, run: JsonObject) -> JsonObject:
 
 def _line(kind: str | None, name: str | None, member: Mapping[str, JsonValue]) -> JsonObject:
     status = member.get("status") if kind == "check" else None
-    numbers = {each: _number(member.get(each)) for each in _FIELDS.get(kind or "", ())}
-    return {"kind": kind, "name": name, "status": status, **_NO_NUMBERS, **numbers}
+    line = {"kind": kind, "name": name, "status": status, **_NO_NUMBERS}
+    for each in _FIELDS.get(kind or "", ()):
+        line[each] = _number(member.get(each))
+    return line
 
 
 def _number(value: JsonValue) -> JsonValue:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.parse import Event
-from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 Key = list[JsonValue]
@@ -24,7 +23,7 @@ class Target(NamedTuple):
 
 def key_of(event: Event, rank: int = 0) -> Key:
     """The key under which an event claims a part of a document."""
-    return [rank, format_time(event.timestamp), event.event_id]
+    return [rank, event.time, event.event_id]
 
 
 def memory_of(state: JsonObject) -> JsonObject:

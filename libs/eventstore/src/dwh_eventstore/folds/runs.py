@@ -6,7 +6,6 @@ from typing import Any
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.ids import job_event_id
 from dwh_contracts.parse import Event
-from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore import indices
@@ -66,7 +65,8 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
     document = dict(state) if state else _blank(event, target)
     if event.event_type in _RUN_EVENTS:
         if event.attempt != target.attempt:
-            return document | {"latest_attempt": False}
+            document["latest_attempt"] = False
+            return document
         memory = memory_of(document)
         shows = claim(memory, "shown", key_of(event, _RUN_EVENTS[event.event_type]))
         if shows:
@@ -76,7 +76,8 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
         document["fold"] = memory
     else:
         document |= _decided(document, event)
-    return document | _approval_fields(document)
+    document |= _approval_fields(document)
+    return document
 
 
 def shown(event: Event, *, with_payload: bool) -> JsonObject:
@@ -86,7 +87,7 @@ def shown(event: Event, *, with_payload: bool) -> JsonObject:
     quality = _mapping(body.get("quality"))
     document: JsonObject = {
         "known": True,
-        "timestamp": format_time(event.timestamp),
+        "timestamp": event.time,
         "event_type": event.event_type,
         "status": body.get("status") if event.event_type == "job_completed" else "RUNNING",
         **{name: body.get(name) for name in ("failure_type", "artifacts_available", "artifacts_base_path")},
@@ -140,7 +141,7 @@ def _decided(document: JsonObject, event: Event) -> JsonObject:
         memory["decision"] = {
             "status": event.body.get("decision"),
             "by": event.body.get("decided_by"),
-            "at": format_time(event.timestamp),
+            "at": event.time,
             "id": decision,
         }
     return {"fold": memory, "approvals": _with_decision(document, event, decision)}

@@ -2,7 +2,6 @@
 
 from dwh_contracts.canonical import JsonObject, canonical_json
 from dwh_contracts.parse import Event
-from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore.folds.registers import Target, claim, key_of, memory_of
@@ -46,7 +45,7 @@ def fold(state: JsonObject | None, event: Event, target: Target) -> JsonObject:
         document["error"] = _error(event) if outcome in {"failed", "skipped"} else None
     if event.event_type in {"dag_run_created", "dag_run_finished"}:
         document |= _dag_run(document, event, memory)
-    timestamp = format_time(event.timestamp)
+    timestamp = event.time
     document["timestamp"] = min(timestamp, str(document["timestamp"] or timestamp))
     return document | {"fold": memory}
 
@@ -68,7 +67,7 @@ def _dag_run(document: JsonObject, event: Event, memory: JsonObject) -> JsonObje
     known = [str(each) for each in (run, document["dag_run_id"]) if each is not None]
     changed: JsonObject = {"dag_run_id": min(known, default=None)}
     if event.event_type == "dag_run_finished":
-        ended = [format_time(event.timestamp), event.event_id]
+        ended = [event.time, event.event_id]
         if ended >= _list(memory.get("ended")):
             memory["ended"] = list(ended)
             changed["dag_run_state"] = event.body.get("state")

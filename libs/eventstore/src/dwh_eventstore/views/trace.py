@@ -3,7 +3,6 @@
 from typing import Any
 
 from dwh_contracts.canonical import JsonObject
-from dwh_contracts.times import format_time
 from pydantic import JsonValue
 
 from dwh_eventstore import indices
@@ -121,7 +120,7 @@ async def _times(store: Store, family: indices.Family, run: JsonObject, types: l
     found = await store.events.find(family, where | {"event_type": types}, limit=_MANY)
     times: Times = {}
     for fact in found:
-        trigger, timestamp = str(fact.body.get("trigger_id")), format_time(fact.timestamp)
+        trigger, timestamp = str(fact.body.get("trigger_id")), fact.time
         times[trigger] = max(timestamp, times.get(trigger, timestamp))
     return times
 

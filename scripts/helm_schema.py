@@ -31,6 +31,7 @@ Environment = Annotated[str, Field(pattern=f"^({ENVIRONMENT.pattern})?$")]
 Name = Annotated[str, Field(pattern=f"^({NAME})?$")]
 Url = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Collector = Annotated[str, Field(pattern=r"^(https?://[^\s/]+/?)?$")]
 Uri = Annotated[str, Field(pattern=r"^((s3|file)://\S+)?$")]
 TopicArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$")]
 RoleArn = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+)?$")]
@@ -295,6 +296,7 @@ class Values(Section):
     workflow_config_uri: Uri
     alert_routes_uri: Uri
     audit_uri: Uri
+    otlp_endpoint: Collector
     console: Console
     auth: Auth
     secrets: Secrets

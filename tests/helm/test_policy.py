@@ -4,7 +4,7 @@ from functools import reduce
 from operator import getitem
 
 import pytest
-from rendering import CONSUMERS, ENVIRONMENTS, by_name, objects, of_environment
+from rendering import CONSUMERS, ENVIRONMENTS, by_name, merged, objects, of_environment
 
 HOOKS = {
     ("ServiceAccount", "dwh-bootstrap-hook"): -10,
@@ -171,6 +171,22 @@ def test_everything_is_denied_but_what_is_listed(found):
         (["169.254.170.23/32"], [80]),
         (["10.0.0.0/8"], [443]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://collector.monitoring:4318", 4318),
+        ("http://collector.monitoring:4318/", 4318),
+        ("http://collector.monitoring", 80),
+        ("https://collector.monitoring", 443),
+    ],
+)
+def test_a_collector_of_traces_beside_prometheus_is_reached_at_its_port(endpoint, port):
+    made = by_name(objects(merged(of_environment("prod"), {"otlpEndpoint": endpoint})))
+    *_, last = made["NetworkPolicy", "dwh"]["spec"]["egress"]
+    assert (target(last), ports(last)) == (["monitoring"], [port])
+    assert made["ConfigMap", "dwh-settings"]["data"]["DWH_OTLP_ENDPOINT"] == endpoint
 
 
 def test_the_ingress_reaches_the_console_and_no_other_pod(found):

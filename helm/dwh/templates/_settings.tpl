@@ -25,6 +25,7 @@ DWH_MWAA_TRIGGERS_QUEUE_URL: {{ required "queues.mwaaTriggers is empty" .Values.
 DWH_WORKFLOW_CONFIG_URI: {{ required "workflowConfigUri is empty" .Values.workflowConfigUri | quote }}
 DWH_ALERT_ROUTES_URI: {{ .Values.alertRoutesUri | quote }}
 DWH_AUDIT_URI: {{ .Values.auditUri | quote }}
+DWH_OTLP_ENDPOINT: {{ .Values.otlpEndpoint | quote }}
 DWH_CONSOLE_URL: {{ .Values.console.url | quote }}
 DWH_AUTH_MODE: {{ .Values.auth.mode | quote }}
 DWH_OIDC_ISSUER: {{ .Values.auth.oidc.issuer | quote }}

@@ -1,4 +1,5 @@
 import pytest
+from aiobotocore.session import get_session
 from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable
 from dwh_runtime.testing.aws_suite import AwsSuite
 
@@ -31,3 +32,14 @@ async def test_an_absent_server_is_unavailable(aws_environment, monkeypatch):
     async with AwsClients("us-east-1") as aws:
         with pytest.raises(AwsUnavailable):
             await aws.topics.publish("arn:aws:sns:us-east-1:000000000000:x", b"{}", {})
+
+
+async def test_a_sent_message_carries_the_trace_it_belongs_to(names, aws_environment):
+    queue = names.queue_url("mwaa-triggers")
+    async with AwsClients("us-east-1", lambda: {"traceparent": "00-a-b-01"}) as aws:
+        await aws.queues.send(queue, b"{}", {"dag_id": "x"})
+    async with get_session().create_client("sqs", region_name="us-east-1") as client:
+        received = await client.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])
+    [message] = received["Messages"]
+    attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert attributes == {"dag_id": "x", "traceparent": "00-a-b-01"}

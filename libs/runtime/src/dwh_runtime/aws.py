@@ -6,7 +6,7 @@ effect or raises an `AwsError` that says whether trying again helps; a time-out 
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ _THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"}
 )
 # A call that times out may have taken effect: sending is tried again only under a claim that says so (G3).
+Context = Callable[[], Mapping[str, str]]
 _ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3, "kms": 3}
 
 
@@ -145,11 +146,12 @@ class AwsClients:
     objects: Objects
     keys: Keys
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, context: Context = dict) -> None:
+        """`context` gives attributes for every message, such as that of the trace it belongs to."""
         self._stack = AsyncExitStack()
         clients = {name: _Client(name, region, self._stack) for name in _ATTEMPTS}
-        self.topics = _Sns(clients["sns"])
-        self.queues = _Sqs(clients["sqs"])
+        self.topics = _Sns(clients["sns"], context)
+        self.queues = _Sqs(clients["sqs"], context)
         self.objects = _ObjectsByScheme({"s3": _S3(clients["s3"]), "file": LocalFiles()})
         self.keys = _Kms(clients["kms"])
 
@@ -192,8 +194,9 @@ def _config(attempts: int) -> AioConfig:
 
 
 class _Sns:
-    def __init__(self, client: _Client) -> None:
+    def __init__(self, client: _Client, context: Context) -> None:
         self._client = client
+        self._context = context
 
     async def publish(
         self,
@@ -206,7 +209,7 @@ class _Sns:
         request = {
             "TopicArn": topic_arn,
             "Message": body.decode(),
-            "MessageAttributes": _attributes(attributes),
+            "MessageAttributes": _attributes({**attributes, **self._context()}),
         }
         if subject is not None:
             request["Subject"] = subject
@@ -218,8 +221,9 @@ class _Sns:
 
 
 class _Sqs:
-    def __init__(self, client: _Client) -> None:
+    def __init__(self, client: _Client, context: Context) -> None:
         self._client = client
+        self._context = context
 
     async def send(
         self, queue_url: str, body: bytes, attributes: Mapping[str, str], delay_seconds: int = 0
@@ -228,7 +232,7 @@ class _Sqs:
             answer = await (await self._client.get()).send_message(
                 QueueUrl=queue_url,
                 MessageBody=body.decode(),
-                MessageAttributes=_attributes(attributes),
+                MessageAttributes=_attributes({**attributes, **self._context()}),
                 DelaySeconds=delay_seconds,
             )
         return str(answer["MessageId"])

@@ -1,5 +1,6 @@
 """The broker and the subscriber options that are the same in all four services."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from faststream_sqs import Batch, Parking, Retry, SQSBroker
@@ -14,7 +15,9 @@ PARK_AT_RECEIVE = 5
 WAIT_SECONDS = 5
 
 
-def make_broker(settings: ServiceSettings, *, transport: Transport | None = None) -> SQSBroker:
+def make_broker(
+    settings: ServiceSettings, *, middlewares: Sequence[Any] = (), transport: Transport | None = None
+) -> SQSBroker:
     """A broker for the region of the settings; endpoint and credentials come from `AWS_*`.
 
     It logs as we do: the one that FastStream makes for itself writes past our format and redaction.
@@ -23,6 +26,7 @@ def make_broker(settings: ServiceSettings, *, transport: Transport | None = None
     return SQSBroker(
         settings.aws_region,
         transport=transport,
+        middlewares=middlewares,
         graceful_timeout=settings.drain_seconds,
         logger=get_logger("faststream_sqs"),
     )

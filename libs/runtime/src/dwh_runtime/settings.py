@@ -54,7 +54,8 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
-    otlp_endpoint: str | None = None
+    otlp_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/]")] | None = None
+    """Base address of a collector that takes OTLP over HTTP."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import LinkSigner, parse_keys
 from dwh_runtime.service import Service, instance_name
 from dwh_runtime.stored import StoredRuns
+from dwh_runtime.tracing import open_tracing
 
 from dwh_alerts.consume import Consumer, Deps, subscribe
 from dwh_alerts.effects import Heads, OpenIncidents, Outbox, Record
@@ -31,10 +32,11 @@ async def build(
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
-    clients = AwsClients(settings.aws_region)
+    tracing = open_tracing(settings, SERVICE)
+    clients = AwsClients(settings.aws_region, tracing.context)
     aws = aws or await clients.__aenter__()
     owner = instance_name(SERVICE)
-    broker = make_broker(settings)
+    broker = make_broker(settings, middlewares=tracing.middlewares)
     ready = {"store": store.ready}
     intake = open_intake(
         settings,
@@ -82,7 +84,7 @@ async def build(
         name=SERVICE,
         ready=ready,
         background=[*intake.background, depths.run, timer.run],
-        close=[store.close, clients.close],
+        close=[store.close, tracing.close, clients.close],
     )
 
 

@@ -14,6 +14,7 @@ from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.links import parse_keys
 from dwh_runtime.service import Service, instance_name
+from dwh_runtime.tracing import open_tracing
 
 from dwh_approvals.consume import Consumer, Deps, subscribe
 from dwh_approvals.deciding import Decisions
@@ -76,10 +77,11 @@ async def build(
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
-    clients = AwsClients(settings.aws_region)
+    tracing = open_tracing(settings, SERVICE)
+    clients = AwsClients(settings.aws_region, tracing.context)
     aws = aws or await clients.__aenter__()
     parts = compose(settings, store=store, aws=aws, clock=clock)
-    broker = make_broker(settings)
+    broker = make_broker(settings, middlewares=tracing.middlewares)
     ready = {"store": store.ready, WORKFLOW_CONFIG: parts.configs.ready}
     intake = open_intake(
         settings,
@@ -105,7 +107,7 @@ async def build(
         ready=ready,
         background=[*intake.background, depths.run, parts.configs.run, timer.run, parts.ledger.run],
         app=parts.app,
-        close=[store.close, clients.close, parts.identity.close],
+        close=[store.close, tracing.close, clients.close, parts.identity.close],
     )
 
 

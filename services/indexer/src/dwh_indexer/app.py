@@ -13,6 +13,7 @@ from dwh_runtime.depths import QueueDepths
 from dwh_runtime.intake import open_intake
 from dwh_runtime.leases import LeasedTimer
 from dwh_runtime.service import Service, instance_name
+from dwh_runtime.tracing import open_tracing
 
 from dwh_indexer.consume import Deps, subscribe
 from dwh_indexer.effects import Folds, Indexing, Repair
@@ -35,9 +36,10 @@ async def build(
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
-    clients = AwsClients(settings.aws_region)
+    tracing = open_tracing(settings, SERVICE)
+    clients = AwsClients(settings.aws_region, tracing.context)
     aws = aws or await clients.__aenter__()
-    broker = make_broker(settings)
+    broker = make_broker(settings, middlewares=tracing.middlewares)
     ready = {"store": store.ready}
     intake = open_intake(
         settings,
@@ -71,7 +73,7 @@ async def build(
         name=SERVICE,
         ready=ready,
         background=[*intake.background, depths.run, sweep.run, *sealing],
-        close=[store.close, clients.close],
+        close=[store.close, tracing.close, clients.close],
     )
 
 

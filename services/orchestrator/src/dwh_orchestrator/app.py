@@ -10,6 +10,7 @@ from dwh_runtime.effects import LEASE_SECONDS, EffectExecutor
 from dwh_runtime.intake import open_intake
 from dwh_runtime.service import Service, instance_name
 from dwh_runtime.stored import StoredRuns
+from dwh_runtime.tracing import open_tracing
 
 from dwh_orchestrator.consume import Consumer, Deps, subscribe
 from dwh_orchestrator.effects import Effects
@@ -28,7 +29,8 @@ async def build(
     """The whole service; the keywords replace ports, so that a test can die inside one."""
     clock = clock or SystemClock()
     store = store or await open_store(StoreSettings(**settings.store_options(), service=SERVICE))
-    clients = AwsClients(settings.aws_region)
+    tracing = open_tracing(settings, SERVICE)
+    clients = AwsClients(settings.aws_region, tracing.context)
     aws = aws or await clients.__aenter__()
     configs = workflow_config(
         settings.workflow_config_uri,
@@ -39,7 +41,7 @@ async def build(
         service=SERVICE,
         clock=clock,
     )
-    broker = make_broker(settings)
+    broker = make_broker(settings, middlewares=tracing.middlewares)
     ready = {"store": store.ready, WORKFLOW_CONFIG: configs.ready}
     intake = open_intake(
         settings,
@@ -74,5 +76,5 @@ async def build(
         name=SERVICE,
         ready=ready,
         background=[*intake.background, depths.run, configs.run],
-        close=[store.close, clients.close],
+        close=[store.close, tracing.close, clients.close],
     )

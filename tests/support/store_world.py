@@ -96,9 +96,9 @@ class TurningBackend(MemoryBackend):
         await turn()
         return await super().search(query)
 
-    async def move_alias(self, alias, source, target):
+    async def move_aliases(self, aliases, source, target):
         await turn()
-        await super().move_alias(alias, source, target)
+        await super().move_aliases(aliases, source, target)
 
 
 class HastyClock(ManualClock):

@@ -3,7 +3,14 @@ from collections.abc import AsyncIterator
 import pytest
 from dwh_eventstore import Store, StoreSettings, bootstrap, open_store
 from dwh_eventstore.opensearch import OpenSearchBackend
-from dwh_eventstore.testing import ArchiveSuite, HastyClock, ReadingSuite, ReplaySuite, TimeSuite
+from dwh_eventstore.testing import (
+    ArchiveSuite,
+    HastyClock,
+    ReadingSuite,
+    ReplaySuite,
+    SharedJobsSuite,
+    TimeSuite,
+)
 from dwh_eventstore.testing.events import START
 from dwh_local.opensearch import Node
 
@@ -52,4 +59,8 @@ class TestArchiveOverOpenSearch(ArchiveSuite):
 
 
 class TestTimeOverOpenSearch(TimeSuite):
+    pass
+
+
+class TestSharedJobsOverOpenSearch(SharedJobsSuite):
     pass

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 import pytest
 from dwh_eventstore import MemoryBackend, Store, memory_store
 from dwh_eventstore.backend import Found, Write, Written
-from dwh_eventstore.testing import ArchiveSuite, HastyClock, ReadingSuite, ReplaySuite, TimeSuite
+from dwh_eventstore.testing import (
+    ArchiveSuite,
+    HastyClock,
+    ReadingSuite,
+    ReplaySuite,
+    SharedJobsSuite,
+    TimeSuite,
+)
 from dwh_eventstore.testing.events import START
 
 
@@ -47,4 +54,8 @@ class TestArchiveOverMemory(ArchiveSuite):
 
 
 class TestTimeOverMemory(TimeSuite):
+    pass
+
+
+class TestSharedJobsOverMemory(SharedJobsSuite):
     pass

@@ -155,8 +155,11 @@ class Backend(Protocol):
         """
         ...
 
-    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
-        """Let an alias name another index, in one step: no reader finds it missing or double."""
+    async def move_aliases(self, aliases: Mapping[str, JsonObject], source: str | None, target: str) -> None:
+        """Let aliases name another index, all in one step: no reader finds one missing or double.
+
+        Each comes with its definition as `describe` tells it, `{}` where it names the whole index.
+        """
         ...
 
     async def drop_index(self, index: str) -> None:

@@ -59,6 +59,7 @@ async def bootstrap_backend(
         *await _auto_create(backend, check=check),
         *await _templates(backend, replicas, check=check),
         *await _indices(backend, replicas, now, check=check),
+        *await _jobs_of_other_folds(backend),
         *await _old_months(backend, now, check=check),
     ]
     await backend.settle()
@@ -152,10 +153,21 @@ async def _read_model(backend: Backend, model: str, definition: JsonObject, *, c
         several = ", ".join(versions)
         return [f"the alias {model} is missing; give it to the right one of {several} (POST /_aliases)"]
     if not check and versions:
-        await backend.move_alias(model, None, versions[0])
+        await backend.move_aliases({model: {}}, None, versions[0])
     elif not check:
         await backend.create_index(indices.physical(model), definition)
     return [f"the alias {model} is missing" if versions else f"index {indices.physical(model)} is missing"]
+
+
+async def _jobs_of_other_folds(backend: Backend) -> list[str]:
+    """Read models of jobs that this release must not write to; services make them, nobody else looks."""
+    found = []
+    for index in await backend.names(indices.job_indices()):
+        present = await backend.describe(index)
+        version = mappings.fold_version(_part(present or {}, "mappings"))
+        if indices.aliases_of(present) and version != mappings.FOLD_VERSION:
+            found.append(_other_folds(index, indices.model_of(index), version))
+    return found
 
 
 def _other_folds(index: str, model: str, version: JsonValue) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
+from dwh_contracts.canonical import JsonObject
 from dwh_contracts.names import slug
 
 Family = Literal["job", "approval", "effect"]
@@ -70,6 +71,16 @@ def physical(model: str, version: int = 1) -> str:
 def job_indices() -> str:
     """The physical indices of single jobs, as a pattern that leaves the common one out."""
     return f"rm-{JOB_EVENTS}-*-v*"
+
+
+def aliases_of(description: JsonObject | None) -> dict[str, JsonObject]:
+    """The aliases of an index, and what each shows of it, from what `Backend.describe` told."""
+    return dict((description or {}).get("aliases") or {})  # type: ignore[arg-type]
+
+
+def is_shared(index: str) -> bool:
+    """Whether jobs share this index."""
+    return model_of(index) == SHARED_JOBS
 
 
 def version_of(index: str) -> int:

@@ -141,11 +141,12 @@ class MemoryBackend:
         for start in range(0, len(found), _PAGE):
             yield [_only(hit, fields) for hit in found[start : start + _PAGE]]
 
-    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+    async def move_aliases(self, aliases: Mapping[str, JsonObject], source: str | None, target: str) -> None:
         """See `Backend`."""
-        if source is not None:
-            del self._indices[source].definition["aliases"][alias]
-        self._indices[target].definition.setdefault("aliases", {})[alias] = {}
+        for alias, definition in aliases.items():
+            if source is not None:
+                del self._indices[source].definition["aliases"][alias]
+            self._indices[target].definition.setdefault("aliases", {})[alias] = _copied(definition)
 
     async def drop_index(self, index: str) -> None:
         """See `Backend`."""

@@ -158,11 +158,12 @@ class OpenSearchBackend:
         """See `Backend`."""
         return scanning.scan(self._ask, shard, after, fields)
 
-    async def move_alias(self, alias: str, source: str | None, target: str) -> None:
+    async def move_aliases(self, aliases: Mapping[str, JsonObject], source: str | None, target: str) -> None:
         """See `Backend`."""
-        actions = [{"add": {"index": target, "alias": alias}}]
+        actions: list[Any] = []
         if source is not None:
-            actions.insert(0, {"remove": {"index": source, "alias": alias}})
+            actions += [{"remove": {"index": source, "alias": alias}} for alias in aliases]
+        actions += [{"add": {**aliases[alias], "index": target, "alias": alias}} for alias in aliases]
         await self._ask("POST", "/_aliases", {"actions": actions})
 
     async def drop_index(self, index: str) -> None:

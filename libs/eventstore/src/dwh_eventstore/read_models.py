@@ -168,13 +168,22 @@ class ReadModels:
 
     async def _index(self, model: str, job_name: str) -> str:
         """The index behind the alias; a batch stays with it even if the alias moves meanwhile."""
-        index = self._pinned.get(model) or await self._backend.resolve(model)
-        if index is None and model not in indices.FIXED_READ_MODELS:
+        index = self._pinned.get(model) or await self.place(model, job_name)
+        await self._check_version(index)
+        return index
+
+    async def place(self, model: str, job_name: str = "") -> str:
+        """The index behind the alias; that of a job which is seen first is made.
+
+        Raises:
+            StoreUnavailable: there is no such read model.
+        """
+        index = await self._backend.resolve(model)
+        if index is None and job_name:
             await self._open_job(model, job_name)
             index = await self._backend.resolve(model)
         if index is None:
             raise StoreUnavailable(f"the read model {model} does not exist; run `dwh bootstrap`")
-        await self._check_version(index)
         return index
 
     async def check(self) -> None:
@@ -193,16 +202,23 @@ class ReadModels:
 
         Who comes first decides for all: an alias of two indices could not be written.
         """
-        shared = indices.physical(indices.SHARED_JOBS)
         names = await self._backend.names(indices.job_indices())
-        taken = {indices.model_of(name) for name in names if name != shared}
+        taken = {indices.model_of(name) for name in names if not indices.is_shared(name)}
         if await self._decided(model, "own" if len(taken) < self._most_job_indices else "shared") == "own":
             definition = read_model_definition(model, self._replicas)
             await self._backend.create_index(indices.physical(model), definition)
             return
-        definition = read_model_definition(indices.SHARED_JOBS, self._replicas) | {"aliases": {}}
-        await self._backend.create_index(shared, definition)
-        await self._backend.add_alias(shared, model, {"job_name": job_name})
+        definition = read_model_definition(indices.SHARED_JOBS, self._replicas)
+        index = await self._backend.resolve(indices.SHARED_JOBS)
+        if index is None:
+            index = indices.physical(indices.SHARED_JOBS)
+            await self._backend.create_index(index, definition)
+        await self._backend.add_alias(index, model, {"job_name": job_name})
+        now = await self.place(indices.SHARED_JOBS)
+        if now != index:  # a rebuild took its place meanwhile, perhaps with this very job
+            shows = indices.aliases_of(await self._backend.describe(index)).get(model)
+            if shows is not None:
+                await self._backend.move_aliases({model: shows}, index, now)
 
     async def _decided(self, model: str, place: str) -> str:
         documents, key = Documents(self._backend, indices.EFFECTS), f"job_index|{model}"

@@ -57,6 +57,8 @@ class Projection:
 
     def __init__(self, models: Collection[str] | None = None) -> None:
         self._wanted = None if models is None else with_sources(models)
+        self.shared: frozenset[str] = frozenset()
+        """Read models of jobs that share one: their documents are kept as its own."""
         self._states: dict[str, _States] = {}
         self._run_of_line: dict[str, str] = {}
         """Line items follow from the documents of their runs, so they are not kept."""
@@ -75,8 +77,9 @@ class Projection:
         self._lines_of_run = ("", {})
         for event in events:
             for target in folds.targets(event):
-                if self._wanted is None or target.model in self._wanted:
-                    states = self._of(target.model)
+                model = indices.SHARED_JOBS if target.model in self.shared else target.model
+                if self._wanted is None or model in self._wanted:
+                    states = self._of(model)
                     state = states[target.id] = folds.fold(states.get(target.id), event, target)
                     if self._has_lines and target.model == indices.JOB_EVENTS:
                         self._run_of_line |= {item: target.id for item, _ in line_items.of_run(state)}

@@ -10,7 +10,7 @@ where its checkpoint stands, and repeating a part of it changes nothing.
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -122,6 +122,24 @@ class _Chunks:
         await self._save(read)
 
 
+class _JobsThatShare:
+    """The read models of the jobs that share one index, found as their events come.
+
+    A job that no service has folded yet is given its place here, as whoever folds it first does.
+    """
+
+    def __init__(self) -> None:
+        self._shares: dict[str, bool] = {}
+
+    async def of(self, events: Sequence[Event], folded: ReadModels) -> frozenset[str]:
+        """Those known so far, every job of these events among them."""
+        for event in events:
+            model = indices.job_read_model(event.job_name)
+            if model not in self._shares:
+                self._shares[model] = indices.is_shared(await folded.place(model, event.job_name))
+        return frozenset(model for model, shares in self._shares.items() if shares)
+
+
 class Rebuild:
     """Rebuilds one read model; `owner` names this process to others."""
 
@@ -144,6 +162,7 @@ class Rebuild:
         self._checkpoints = Checkpoints(backend)
         self._reader = CatchUp(backend, partitions(*sources(name)))
         self._models = with_sources([name])
+        self._jobs = _JobsThatShare() if name == indices.SHARED_JOBS else None
 
     async def plan(self) -> Plan:
         """What `run` would do; changes nothing."""
@@ -196,6 +215,10 @@ class Rebuild:
                 raise StoreError(f"the rebuild into {state.target} is not finished; run it again first")
             old = [index for index in await self._versions() if index != current]
             for index in old:
+                if aliases := await self._aliases(index):
+                    raise StoreError(
+                        f"{index} is still read as {', '.join(sorted(aliases))}; rebuild it again"
+                    )
                 await self._backend.drop_index(index)
             return old
 
@@ -203,8 +226,9 @@ class Rebuild:
         current = await self._backend.resolve(self._name)
         if current is None:
             raise StoreError(f"there is no read model {self._name}")
-        if current == indices.physical(indices.SHARED_JOBS):
-            raise StoreError(f"{self._name} shares {current} with other jobs and cannot be made anew alone")
+        if indices.is_shared(current) and self._name != indices.SHARED_JOBS:
+            shared = indices.SHARED_JOBS
+            raise StoreError(f"{self._name} shares {current} with other jobs: `dwh store rebuild {shared}`")
         return current
 
     async def _versions(self) -> list[str]:
@@ -264,7 +288,18 @@ class Rebuild:
         await self._backend.change_settings(target, {"index.refresh_interval": REFRESH})
         await self._backend.refresh([target])
         await self._lock.check()
-        await self._backend.move_alias(self._name, source, target)
+        await self._backend.move_aliases(await self._aliases(source), source, target)
+
+    async def _follow_late(self, target: str) -> None:
+        """Bring the aliases of jobs that were first seen during the swap."""
+        for index in await self._versions():
+            if index != target and (late := await self._aliases(index)):
+                await self._backend.move_aliases(late, index, target)
+
+    async def _aliases(self, index: str) -> dict[str, JsonObject]:
+        """Those by which people read this read model in an index; other aliases of it are not ours."""
+        found = indices.aliases_of(await self._backend.describe(index))
+        return {name: shows for name, shows in found.items() if self._jobs is not None or name == self._name}
 
     async def _close(self, state: _State, index: str) -> None:
         await self._pass(state, index, await self._reader.watermark(), "closing pass")
@@ -272,7 +307,8 @@ class Rebuild:
         await self._save(state)
 
     async def _pass(self, state: _State, index: str, until: Watermark, step: str) -> None:
-        folded = self._read_models(index)
+        pinned = {self._name: index}
+        folded = self._read_models(index, pinned)
         total, done, events = until.count(state.positions), 0, list[Event]()
         read = dict(state.positions)
 
@@ -281,7 +317,14 @@ class Rebuild:
             state.positions = positions
             await self._save(state)
 
-        async with _Chunks(lambda chunk: folded.refold(chunk, self._models), save) as chunks:
+        async def fold(chunk: Sequence[Event]) -> None:
+            models: Container[str] = self._models
+            if self._jobs is not None:
+                models = await self._jobs.of(chunk, folded)
+                pinned.update(dict.fromkeys(models, index))
+            await folded.refold(chunk, models)
+
+        async with _Chunks(fold, save) as chunks:
             async for batch in self._reader.read(state.positions, until):
                 events += batch.events()
                 read[batch.key] = batch.position
@@ -294,15 +337,15 @@ class Rebuild:
             await chunks.begin(events, until.positions)
         self._progress(step, total, total)
 
-    def _read_models(self, index: str) -> ReadModels:
+    def _read_models(self, index: str, pinned: Mapping[str, str]) -> ReadModels:
         jitter = random.Random(index).random  # noqa: S311 - spreads retries, protects nothing
-        pinned = {self._name: index}
         return ReadModels(
             self._backend, clock=self._clock, replicas=self._replicas, jitter=jitter, pinned=pinned
         )
 
     async def _finish(self, state: _State, index: str) -> Verified:
         """Close, and verify what came of it."""
+        await self._follow_late(index)
         await self._close(state, index)
         [verified] = await verify(
             self._backend,

@@ -31,7 +31,6 @@ _LOOKS = 10
 _PAUSE_SECONDS = 1.0
 _AT_ONCE = 500
 _SUM_BYTES = 16
-_SHARED = indices.physical(indices.SHARED_JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,7 @@ class _Check:
         fold_news: FoldNews,
     ) -> None:
         families = {family for name in names for family in sources(name)} if names else indices.FAMILIES
+        self._names = names
         self.projection = Projection(names)
         self._backend = backend
         self._reader = CatchUp(backend, partitions(*sorted(families)))
@@ -120,12 +120,25 @@ class _Check:
     async def fold(self) -> None:
         """Bring the fold up to now."""
         mark = await self._reader.watermark()
+        await self._find_shared()
         total, done = mark.count(self._positions), 0
         async for batch in self._reader.read(self._positions, mark):
             await asyncio.to_thread(self._fold_page, batch)
             done += len(batch.found)
             self._progress("fold", done, total)
         self._positions = mark.positions
+
+    async def _find_shared(self) -> None:
+        """Which jobs share an index; from the start again if there are more of them than before."""
+        if self._names is not None and indices.SHARED_JOBS not in self._names:
+            return
+        found: set[str] = set()
+        for index in await self._backend.names(f"rm-{indices.SHARED_JOBS}-v*"):
+            found |= indices.aliases_of(await self._backend.describe(index)).keys()
+        if not found <= self.projection.shared:
+            self.projection = Projection(self._names)
+            self.projection.shared = frozenset(found)
+            self._positions = {}
 
     def _fold_page(self, batch: Batch) -> None:
         self.projection.fold(batch.events())
@@ -181,11 +194,12 @@ class _Check:
             if name in indices.FIXED_READ_MODELS:
                 raise StoreUnavailable(f"the read model {name} does not exist; run `dwh bootstrap`")
             return
+        part = indices.is_shared(index) and name != indices.SHARED_JOBS
         shards = await self._backend.shards([index])
         await self._backend.refresh([index])
         for shard in shards:
             async for page in self._backend.scan(shard, -1):
-                yield page if index != _SHARED else [found for found in page if _is_of(name, found)]
+                yield [found for found in page if _is_of(name, found)] if part else page
 
     def _difference(self, name: str, document: str, stored: JsonObject | None) -> Difference | None:
         wanted = self.projection.document(name, document)

@@ -4,6 +4,7 @@ from dwh_eventstore.testing.archive_suite import ArchiveSuite, TimeSuite
 from dwh_eventstore.testing.backend_suite import BackendSuite
 from dwh_eventstore.testing.events import RunFacts
 from dwh_eventstore.testing.replay_suite import HastyClock, ReadingSuite, ReplaySuite
+from dwh_eventstore.testing.shared_jobs_suite import SharedJobsSuite
 from dwh_eventstore.testing.store_suite import StoreSuite
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ReadingSuite",
     "ReplaySuite",
     "RunFacts",
+    "SharedJobsSuite",
     "StoreSuite",
     "TimeSuite",
 ]

@@ -45,7 +45,7 @@ def audit(
             try:
                 if seal:
                     await Sealer(store.backend, key, store.clock, copies).seal()
-                with progress_bar() as progress:
+                with progress_bar(lambda: store.backend.pressed) as progress:
                     return await check_log(store.backend, key, since=moment, copies=copies, progress=progress)
             except AwsError as error:
                 raise NoServer(f"DWH_AUDIT_KEY or DWH_AUDIT_URI: {error}") from None

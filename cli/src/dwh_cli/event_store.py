@@ -43,7 +43,7 @@ def rebuild(
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             await _known(store, name)
             collector.spare()
-            with _answered(), progress_bar() as progress:
+            with _answered(), progress_bar(lambda: store.backend.pressed) as progress:
                 owner = f"{socket.gethostname()}-{os.getpid()}"
                 made = Rebuild(
                     store.backend,
@@ -80,7 +80,7 @@ def verify_read_models(
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             for name in names or []:
                 await _known(store, name)
-            with progress_bar() as progress:
+            with progress_bar(lambda: store.backend.pressed) as progress:
                 return await verify(store.backend, names or None, clock=store.clock, progress=progress)
 
     _show_verified(wait_for(work), as_json=as_json)
@@ -97,7 +97,7 @@ def export(
 
     async def work() -> archive.Exported:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store, _objects(uri) as objects:
-            with progress_bar() as progress:
+            with progress_bar(lambda: store.backend.pressed) as progress:
                 return await archive.export(store.backend, objects, uri, progress)
 
     done = wait_for(work)
@@ -127,7 +127,7 @@ def import_events(
 
     async def work() -> archive.Imported:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store, _objects(uri) as objects:
-            with progress_bar() as progress:
+            with progress_bar(lambda: store.backend.pressed) as progress:
                 if dry_run:
                     return await archive.check_files(
                         objects, uri, environment=store.environment, progress=progress

@@ -126,6 +126,7 @@ async def test_a_call_that_the_full_heap_turns_away_is_made_again_until_it_is_ta
     await breaker.trip()
     await CALLS[call](backend)
     assert len(breaker.slept) == breaker.lifted_after
+    assert backend.pressed
 
 
 async def test_an_engine_whose_heap_stays_full_is_told_of_after_the_patience_of_3_seconds(
@@ -136,3 +137,8 @@ async def test_an_engine_whose_heap_stays_full_is_told_of_after_the_patience_of_
     with pytest.raises(StoreUnavailable, match="429: circuit_breaking_exception"):
         await backend.search(Query(indices=[INDEX], where={}))
     assert 1.5 < sum(breaker.slept) < 9
+    await breaker.lift()
+    for _ in range(20):
+        assert backend.pressed
+        await backend.read([(INDEX, "none")])
+    assert not backend.pressed

@@ -116,7 +116,7 @@ class Backend(Protocol):
 
     @property
     def pressed(self) -> bool:
-        """Whether the engine turned writes away and has not taken enough since to be trusted with all."""
+        """Whether the engine turned calls away and has not taken enough since to be trusted with all."""
         ...
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:

@@ -34,6 +34,8 @@ _NOT_FOUND = 404
 _OK = 200
 _FORBIDDEN = 403
 _BUSY = 429
+_TRUSTED_AFTER = 20
+"""Calls that the engine has taken since it turned one away."""
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _NO_INDEX = "index_not_found"
 _NOT_NOW = ("no_shard_available", "circuit_breaking", "rejected_execution")
@@ -64,6 +66,7 @@ class OpenSearchBackend:
         self._signer = _signer(settings)
         self._patience = settings.busy_patience_seconds
         self._jitter = random.SystemRandom().random
+        self._untrusted = 0
         self._writer = BulkWriter(
             self._bulk,
             undecided=self._undecided,
@@ -266,7 +269,7 @@ class OpenSearchBackend:
     @property
     def pressed(self) -> bool:
         """See `Backend`."""
-        return self._writer.window.narrowed
+        return self._writer.window.narrowed or self._untrusted > 0
 
     async def ping(self) -> None:
         """See `Backend`."""
@@ -299,14 +302,20 @@ class OpenSearchBackend:
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
     ) -> Any:
         """A call, repeated while the engine is too busy to begin with it."""
-        for pause in self._waits():
+        for pause in (*self._waits(), None):
             try:
-                return await self._call(method, path, body, params)
+                answer = await self._call(method, path, body, params)
             except TransportError as error:
                 if error.status_code != _BUSY:
                     raise
-            await self._sleep(pause)
-        return await self._call(method, path, body, params)
+                self._untrusted = _TRUSTED_AFTER
+                if pause is None:
+                    raise
+                await self._sleep(pause)
+            else:
+                self._untrusted = max(0, self._untrusted - 1)
+                return answer
+        raise AssertionError("the last try returns or raises")
 
     def _waits(self) -> Iterator[float]:
         return waits(self._patience, self._jitter)

@@ -10,6 +10,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -24,7 +25,8 @@ class _Waiting(ProgressColumn):
         self._waits = waits
 
     def render(self, task: Task) -> Text:
-        return Text("waits for a busy store" if self._waits() and not task.finished else "")
+        over = task.total is not None and task.completed >= task.total
+        return Text("waits for a busy store" if self._waits() and not over else "")
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def progress_bar(waits: Callable[[], bool] = lambda: False) -> Iterator[Callable
         _Waiting(waits),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        lines = {}
+        lines: dict[str, TaskID] = {}
 
         def show(step: str, done: int, total: int) -> None:
             if step in lines:

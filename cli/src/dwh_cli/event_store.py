@@ -2,13 +2,14 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 from dwh_eventstore import Store, StoreError, StoreUnavailable, archive
+from dwh_eventstore.fold_versions import outdated
 from dwh_eventstore.replay import Plan, Rebuild, Verified, read_model_names, verify
 from dwh_runtime import collector
 from dwh_runtime.aws import AwsClients, AwsRefused, AwsUnavailable, LocalFiles, Objects
@@ -24,48 +25,56 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The log and 
 AsJson = Annotated[bool, show.AS_JSON]
 app.command()(audit)
 _SHOWN = 100
+Rebuilt = Plan | Verified | list[str]
+"""What a rebuild would do, what it found in the end, or the old indices it removed."""
 
 
 @app.command()
 def rebuild(
-    name: Annotated[str, typer.Argument(help="A read model, e.g. job-events.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Read models, e.g. job-events.")] = None,
     *,
+    outdated_ones: Annotated[
+        bool, typer.Option("--outdated", help="All that the folds of another release wrote.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Back to the index before.")] = False,
     drop_old: Annotated[bool, typer.Option("--drop-old", help="Remove the indices not in use.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a read model anew from the log while everything runs; taken up where it was interrupted."""
+    """Make read models anew from the log while everything runs; taken up where it was interrupted."""
     if dry_run + rollback + drop_old > 1:
         raise Usage("--dry-run, --rollback and --drop-old exclude each other")
+    if outdated_ones and (rollback or drop_old):
+        raise Usage("--outdated says which to make anew: name those to bring back, or whose old to drop")
+    if bool(names) == outdated_ones:
+        raise Usage("name read models, e.g. `dwh store rebuild job-events`, or say --outdated")
 
-    async def work() -> Plan | Verified | list[str]:
+    async def work() -> list[Rebuilt]:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
-            await _known(store, name)
+            wanted = names or [each.model for each in await outdated(store.backend)]
+            for name in wanted:
+                await _known(store, name)
             collector.spare()
-            with _answered(), progress_bar(lambda: store.backend.pressed) as progress:
-                owner = f"{socket.gethostname()}-{os.getpid()}"
-                made = Rebuild(
-                    store.backend,
-                    name,
-                    owner=owner,
-                    clock=store.clock,
-                    replicas=store.replicas,
-                    progress=progress,
-                )
-                if dry_run:
-                    return await made.plan()
-                if drop_old:
-                    return await made.drop_old()
-                return await (made.rollback() if rollback else made.run())
+            return [await one(store, name) for name in wanted]
 
-    answer = wait_for(work)
-    if isinstance(answer, Plan):
-        _show_plan(answer, as_json=as_json)
-    elif isinstance(answer, Verified):
-        _show_verified([answer], as_json=as_json)
-    else:
-        typer.echo(f"removed {', '.join(answer)}" if answer else "there is no old index")
+    async def one(store: Store, name: str) -> Rebuilt:
+        with _answered(), progress_bar(lambda: store.backend.pressed) as progress:
+            owner = f"{socket.gethostname()}-{os.getpid()}"
+            made = Rebuild(
+                store.backend,
+                name,
+                owner=owner,
+                clock=store.clock,
+                replicas=store.replicas,
+                progress=progress,
+            )
+            if dry_run:
+                return await made.plan()
+            if drop_old:
+                return await made.drop_old()
+            return await (made.rollback() if rollback else made.run())
+
+    _show_rebuilt(wait_for(work), as_json=as_json)
 
 
 @app.command("verify")
@@ -190,6 +199,18 @@ async def _objects(uri: str) -> AsyncIterator[Objects]:
         raise NoServer(str(error)) from error
     except (AwsRefused, OSError) as error:
         raise Usage(str(error)) from error
+
+
+def _show_rebuilt(answers: Sequence[Rebuilt], *, as_json: bool) -> None:
+    if not answers:
+        typer.echo("every read model is written by the folds of this release", err=as_json)
+    for answer in answers:
+        if isinstance(answer, Plan):
+            _show_plan(answer, as_json=as_json)
+        elif isinstance(answer, list):
+            typer.echo(f"removed {', '.join(answer)}" if answer else "there is no old index")
+    if verified := [answer for answer in answers if isinstance(answer, Verified)]:
+        _show_verified(verified, as_json=as_json)
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:

@@ -69,6 +69,13 @@ def test_wrong_usage_ends_with_2_and_no_traceback(arguments):
         (["store", "export", "somewhere"], {}, "somewhere: a folder is named as file:///"),
         (["store", "import", "http://x/y"], {}, "http://x/y: a folder is named as file:///"),
         (["store", "rebuild", "job-events", "--dry-run", "--rollback"], {}, "exclude each other"),
+        (
+            ["store", "rebuild"],
+            {},
+            "name read models, e.g. `dwh store rebuild job-events`, or say --outdated",
+        ),
+        (["store", "rebuild", "job-events", "--outdated"], {}, "or say --outdated"),
+        (["store", "rebuild", "--outdated", "--drop-old"], {}, "--outdated says which to make anew"),
         (["local", "status"], {"DWH_LOCAL_SLOT": "99"}, "DWH_LOCAL_SLOT"),
         (["local", "up", "--port", "postgres=1"], {}, "postgres"),
         (

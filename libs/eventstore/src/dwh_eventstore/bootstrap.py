@@ -11,11 +11,11 @@ from typing import Any
 
 from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock, SystemClock
-from pydantic import JsonValue
 
-from dwh_eventstore import definitions, indices, mappings
+from dwh_eventstore import definitions, indices
 from dwh_eventstore.backend import Backend
 from dwh_eventstore.errors import StoreError
+from dwh_eventstore.fold_versions import outdated
 from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.settings import StoreSettings
 
@@ -59,7 +59,7 @@ async def bootstrap_backend(
         *await _auto_create(backend, check=check),
         *await _templates(backend, replicas, check=check),
         *await _indices(backend, replicas, now, check=check),
-        *await _jobs_of_other_folds(backend),
+        *map(str, await outdated(backend)),
         *await _old_months(backend, now, check=check),
     ]
     await backend.settle()
@@ -145,9 +145,7 @@ async def _read_model(backend: Backend, model: str, definition: JsonObject, *, c
     current = await backend.resolve(model)
     if current is not None:
         present = await backend.describe(current) or {}
-        version = mappings.fold_version(present.get("mappings"))
-        older = [] if version == mappings.FOLD_VERSION else [_other_folds(current, model, version)]
-        return [*older, *await _mended(backend, current, present, definition, check=check)]
+        return await _mended(backend, current, present, definition, check=check)
     versions = indices.versions(model, await backend.names(f"rm-{model}-v*"))
     if len(versions) > 1:
         several = ", ".join(versions)
@@ -157,24 +155,6 @@ async def _read_model(backend: Backend, model: str, definition: JsonObject, *, c
     elif not check:
         await backend.create_index(indices.physical(model), definition)
     return [f"the alias {model} is missing" if versions else f"index {indices.physical(model)} is missing"]
-
-
-async def _jobs_of_other_folds(backend: Backend) -> list[str]:
-    """Read models of jobs that this release must not write to; services make them, nobody else looks."""
-    found = []
-    for index in await backend.names(indices.job_indices()):
-        present = await backend.describe(index)
-        version = mappings.fold_version(_part(present or {}, "mappings"))
-        if indices.aliases_of(present) and version != mappings.FOLD_VERSION:
-            found.append(_other_folds(index, indices.model_of(index), version))
-    return found
-
-
-def _other_folds(index: str, model: str, version: JsonValue) -> str:
-    return (
-        f"index {index}: written by folds of version {version}, not {mappings.FOLD_VERSION}; "
-        f"`dwh store rebuild {model}` makes it anew"
-    )
 
 
 async def _mended(

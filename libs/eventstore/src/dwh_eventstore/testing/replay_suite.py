@@ -17,6 +17,7 @@ from dwh_eventstore.backend import Create, Replace, Shard
 from dwh_eventstore.bootstrap import bootstrap_backend
 from dwh_eventstore.definitions import events_template, read_model_definition
 from dwh_eventstore.errors import StoreError, StoreUnavailable
+from dwh_eventstore.fold_versions import outdated
 from dwh_eventstore.read_models import ReadModels
 from dwh_eventstore.replay import CatchUp, Held, Lock, Position, Rebuild, Sweep, verify
 from dwh_eventstore.replay.lock import LOCK_SECONDS
@@ -219,6 +220,7 @@ class ReplaySuite:
         definition["aliases"] = {job: {}}
         await store.backend.create_index(indices.physical(job), definition)
         assert await bootstrapped(store) == [problem, problem.replace("job-events", job)]
+        assert [each.model for each in await outdated(store.backend)] == ["job-events", job]
 
     async def test_a_run_of_which_a_field_fits_nowhere_is_rebuilt_without_difference(
         self, store: Store

@@ -1,0 +1,35 @@
+"""Which read models another release wrote: nothing may be written to them but by its folds."""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from dwh_eventstore import indices, mappings
+from dwh_eventstore.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A read model, the index behind its alias, and the version of the folds that wrote it."""
+
+    model: str
+    index: str
+    version: JsonValue
+
+    def __str__(self) -> str:
+        return (
+            f"index {self.index}: written by folds of version {self.version}, not {mappings.FOLD_VERSION}; "
+            f"`dwh store rebuild {self.model}` makes it anew"
+        )
+
+
+async def outdated(backend: Backend) -> list[Outdated]:
+    """Those of other folds than this release's, older or newer; the ones that everybody reads come first."""
+    found = []
+    for index in await backend.names("rm-*"):
+        present = await backend.describe(index) or {}
+        version = mappings.fold_version(present.get("mappings"))
+        model = indices.model_of(index)
+        if version != mappings.FOLD_VERSION and model in indices.aliases_of(present):
+            found.append(Outdated(model, index, version))
+    return sorted(found, key=lambda each: (each.model not in indices.FIXED_READ_MODELS, each.model))

@@ -37,7 +37,7 @@ def open_tracing(settings: ServiceSettings, service: str) -> Tracing:
     """Tracing as the settings have it."""
     if settings.otlp_endpoint is None:
         return Tracing()
-    # Here, and not above: a service that traces nothing would carry 15 MB for it.
+    # Here, and not above: a service that traces nothing loads none of it.
     from faststream_sqs.otel import SQSTelemetryMiddleware  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415

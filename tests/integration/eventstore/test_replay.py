@@ -6,6 +6,7 @@ from dwh_eventstore.opensearch import OpenSearchBackend
 from dwh_eventstore.testing import (
     ArchiveSuite,
     HastyClock,
+    LockSuite,
     ReadingSuite,
     ReplaySuite,
     SharedJobsSuite,
@@ -63,4 +64,8 @@ class TestTimeOverOpenSearch(TimeSuite):
 
 
 class TestSharedJobsOverOpenSearch(SharedJobsSuite):
+    pass
+
+
+class TestLockOverOpenSearch(LockSuite):
     pass

@@ -7,6 +7,7 @@ from dwh_eventstore.backend import Found, Write, Written
 from dwh_eventstore.testing import (
     ArchiveSuite,
     HastyClock,
+    LockSuite,
     ReadingSuite,
     ReplaySuite,
     SharedJobsSuite,
@@ -58,4 +59,8 @@ class TestTimeOverMemory(TimeSuite):
 
 
 class TestSharedJobsOverMemory(SharedJobsSuite):
+    pass
+
+
+class TestLockOverMemory(LockSuite):
     pass

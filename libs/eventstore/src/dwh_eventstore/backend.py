@@ -167,7 +167,11 @@ class Backend(Protocol):
         ...
 
     async def resolve(self, alias: str) -> str | None:
-        """The one index behind an alias."""
+        """The one index behind an alias, or None.
+
+        Raises:
+            StoreError: it names several.
+        """
         ...
 
     async def describe(self, index: str) -> JsonObject | None:
@@ -178,8 +182,11 @@ class Backend(Protocol):
         """Create an index; False if it exists."""
         ...
 
-    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
-        """Let the alias name those documents of the index that have these values; again is harmless."""
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str], *, beside: str) -> bool:
+        """Let the alias name those documents of the index that have these values; again is harmless.
+
+        Only while the alias `beside` names this index, in one step; False if it does not.
+        """
         ...
 
     async def put_template(self, name: str, definition: JsonObject) -> None:

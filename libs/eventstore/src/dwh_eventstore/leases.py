@@ -45,10 +45,12 @@ class Leases:
 
     async def renew(self, lease: Lease, *, seconds: float) -> Lease | None:
         """Hold it longer, also after it ran out; None if anybody has taken it since."""
-        current = await self._documents.get(f"lease|{lease.name}")
-        if current is None or current.body.get("owner") != lease.owner:
-            return None
-        return await self._replace(current, lease.name, lease.owner, seconds)
+        while True:
+            current = await self._documents.get(f"lease|{lease.name}")
+            if current is None or current.body.get("owner") != lease.owner:
+                return None
+            if renewed := await self._replace(current, lease.name, lease.owner, seconds):
+                return renewed
 
     async def _replace(self, current: Versioned, name: str, owner: str, seconds: float) -> Lease | None:
         lease, body = self._held(name, owner, seconds)

@@ -14,7 +14,7 @@ from dwh_contracts.canonical import JsonObject
 from pydantic import JsonValue
 
 from dwh_eventstore.backend import Create, Fate, Found, Query, Shard, Write, Written
-from dwh_eventstore.errors import StoreUnavailable
+from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.mapping_check import field_count, learn
 from dwh_eventstore.writer import encoded
 
@@ -145,7 +145,7 @@ class MemoryBackend:
         """See `Backend`."""
         for alias, definition in aliases.items():
             if source is not None:
-                del self._indices[source].definition["aliases"][alias]
+                self._indices[source].definition.get("aliases", {}).pop(alias, None)
             self._indices[target].definition.setdefault("aliases", {})[alias] = _copied(definition)
 
     async def drop_index(self, index: str) -> None:
@@ -154,10 +154,10 @@ class MemoryBackend:
 
     async def resolve(self, alias: str) -> str | None:
         """See `Backend`."""
-        for name, index in self._indices.items():
-            if alias in index.definition.get("aliases", {}):
-                return name
-        return None
+        found = [name for name, each in self._indices.items() if alias in each.definition.get("aliases", {})]
+        if len(found) > 1:
+            raise StoreError(f"the alias {alias} names several indices: {', '.join(found)}")
+        return next(iter(found), None)
 
     async def describe(self, index: str) -> JsonObject | None:
         """See `Backend`."""
@@ -184,9 +184,13 @@ class MemoryBackend:
                     merged[part] = {**value, **merged.get(part, {})}
         return merged
 
-    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str], *, beside: str) -> bool:
         """See `Backend`."""
-        self._indices[index].definition.setdefault("aliases", {})[alias] = {"filter": {"term": dict(where)}}
+        aliases: Any = self._indices[index].definition.setdefault("aliases", {})
+        if beside not in aliases:
+            return False
+        aliases[alias] = {"filter": {"term": dict(where)}}
+        return True
 
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""

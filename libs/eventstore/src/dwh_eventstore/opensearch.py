@@ -38,7 +38,10 @@ _TRUSTED_AFTER = 20
 """Calls that the engine has taken since it turned one away."""
 _BULK_FILTER = "took,errors,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term"
 _NO_INDEX = "index_not_found"
-_NOT_NOW = ("no_shard_available", "circuit_breaking", "rejected_execution")
+_NO_SHARD = "no_shard_available"
+_TOO_BUSY = ("circuit_breaking", "rejected_execution")
+_NEW_SHARD_SECONDS = 3.0
+"""Within these a new index of another writer has its shard; one that was lost comes much later."""
 _INFO = 2
 """Place of the answer's body among the arguments of the client's errors."""
 _PATH = "action.auto_create_index"
@@ -107,17 +110,21 @@ class OpenSearchBackend:
         return self._refused(answer.status, answer.reason)
 
     async def read(self, references: Sequence[tuple[str, str]]) -> list[Found | None]:
-        """See `Backend`. Waits for the shard of an index that another writer has just created."""
+        """See `Backend`. Waits for an engine that is too busy, some seconds for the shard of a new index."""
         if not references:
             return []
         docs = [{"_index": index, "_id": document} for index, document in references]
-        items: list[Any] = []
-        for pause in (*self._waits(), None):
-            items = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
-            if pause is None or not any(_has_error(item, *_NOT_NOW) for item in items):
-                break
+        busy, new = self._waits(), waits(_NEW_SHARD_SECONDS, self._jitter)
+        while True:
+            items: list[Any] = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
+            pause = None
+            if any(_has_error(item, *_TOO_BUSY) for item in items):
+                pause = next(busy, None)
+            elif any(_has_error(item, _NO_SHARD) for item in items):
+                pause = next(new, None)
+            if pause is None:
+                return [self._document(item) for item in items]
             await self._sleep(pause)
-        return [self._document(item) for item in items]
 
     def _document(self, item: Any) -> Found | None:
         if _has_error(item, _NO_INDEX):
@@ -131,8 +138,14 @@ class OpenSearchBackend:
 
     async def search(self, query: Query) -> list[Found]:
         """See `Backend`. An answer that lacks a shard is an error, never a shorter list."""
-        answer = await self._ask("POST", f"/{','.join(query.indices)}/_search", search_body(query))
-        shards = answer["_shards"]
+        pauses = self._waits()
+        while True:
+            answer = await self._ask("POST", f"/{','.join(query.indices)}/_search", search_body(query))
+            shards = answer["_shards"]
+            pause = next(pauses, None) if _all_busy(shards) else None
+            if pause is None:
+                break
+            await self._sleep(pause)
         if shards["failed"] or answer["timed_out"]:
             raise StoreUnavailable(
                 f"{self._url}: {shards['failed']} of {shards['total']} shards did not answer"
@@ -196,9 +209,14 @@ class OpenSearchBackend:
             raise self._unavailable(error) from error
         return True
 
-    async def add_alias(self, index: str, alias: str, where: Mapping[str, str]) -> None:
+    async def add_alias(self, index: str, alias: str, where: Mapping[str, str], *, beside: str) -> bool:
         """See `Backend`."""
-        await self._ask("PUT", f"/{index}/_alias/{alias}", {"filter": {"term": dict(where)}})
+        actions = [
+            {"remove": {"index": index, "alias": beside, "must_exist": True}},
+            {"add": {"index": index, "alias": beside}},
+            {"add": {"index": index, "alias": alias, "filter": {"term": dict(where)}}},
+        ]
+        return bool(await self._ask("POST", "/_aliases", {"actions": actions}, missing={}))
 
     async def put_template(self, name: str, definition: JsonObject) -> None:
         """See `Backend`."""
@@ -272,8 +290,11 @@ class OpenSearchBackend:
         return self._writer.window.narrowed or self._untrusted > 0
 
     async def ping(self) -> None:
-        """See `Backend`."""
-        await self._ask("GET", "/")
+        """See `Backend`. Does not wait: whoever asks wants to know how it is now."""
+        try:
+            await self._call("GET", "/")
+        except TransportError as error:
+            raise self._unavailable(error) from error
 
     async def close(self) -> None:
         """See `Backend`."""
@@ -386,6 +407,12 @@ def _flat(path: str, settings: Any) -> Iterator[tuple[str, Any]]:
         return
     for name, value in settings.items():
         yield from _flat(f"{path}.{name}", value)
+
+
+def _all_busy(shards: Any) -> bool:
+    """Whether shards failed, and each because the engine is too busy."""
+    failures = [{"error": failure["reason"]} for failure in shards.get("failures", ())]
+    return bool(failures) and all(_has_error(failure, *_TOO_BUSY) for failure in failures)
 
 
 def _has_error(item: Any, *kinds: str) -> bool:

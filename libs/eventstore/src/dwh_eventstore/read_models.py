@@ -128,9 +128,7 @@ class ReadModels:
             waiting = {document: waiting[document] for document in left}
             if not waiting:
                 return list(states.values()), len(written)
-        raise StoreUnavailable(
-            f"{len(waiting)} documents of {index} changed hands {_TRIES} times, or it is busy"
-        )
+        raise StoreUnavailable(f"{len(waiting)} documents of {index} changed hands {_TRIES} times")
 
     def _remember(self, model: str, *, mostly_there: bool) -> None:
         if mostly_there:
@@ -156,11 +154,14 @@ class ReadModels:
             told = await self._backend.write([writes[place] for place in again]) if again else []
             for place, written in zip(again, told, strict=True):
                 fates[place] = written
-        left = [document for (document, _), written in zip(changed, fates, strict=True) if _again(written)]
         for (document, write), written in zip(changed, fates, strict=True):
-            if written.fate not in {Fate.WRITTEN, Fate.CONFLICT, Fate.BUSY}:
+            if written.fate not in {Fate.WRITTEN, Fate.CONFLICT}:
                 raise _failure(f"{write.index}/{document} was not written: {written.detail}", written)
-        return left
+        return [
+            document
+            for (document, _), written in zip(changed, fates, strict=True)
+            if written.fate is Fate.CONFLICT
+        ]
 
     def _wait(self, attempt: int) -> float:
         longest: float = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
@@ -208,17 +209,22 @@ class ReadModels:
             definition = read_model_definition(model, self._replicas)
             await self._backend.create_index(indices.physical(model), definition)
             return
-        definition = read_model_definition(indices.SHARED_JOBS, self._replicas)
+        where = {"job_name": job_name}
+        while not await self._backend.add_alias(
+            await self._shared_index(), model, where, beside=indices.SHARED_JOBS
+        ):
+            pass  # a rebuild took its place meanwhile
+
+    async def _shared_index(self) -> str:
+        """The index that jobs share, made when there is none."""
         index = await self._backend.resolve(indices.SHARED_JOBS)
-        if index is None:
-            index = indices.physical(indices.SHARED_JOBS)
-            await self._backend.create_index(index, definition)
-        await self._backend.add_alias(index, model, {"job_name": job_name})
-        now = await self.place(indices.SHARED_JOBS)
-        if now != index:  # a rebuild took its place meanwhile, perhaps with this very job
-            shows = indices.aliases_of(await self._backend.describe(index)).get(model)
-            if shows is not None:
-                await self._backend.move_aliases({model: shows}, index, now)
+        if index is not None:
+            return index
+        index = indices.physical(indices.SHARED_JOBS)
+        definition = read_model_definition(indices.SHARED_JOBS, self._replicas)
+        if not await self._backend.create_index(index, definition):  # of before it had an alias of its own
+            await self._backend.move_aliases({indices.SHARED_JOBS: {}}, None, index)
+        return index
 
     async def _decided(self, model: str, place: str) -> str:
         documents, key = Documents(self._backend, indices.EFFECTS), f"job_index|{model}"
@@ -348,10 +354,6 @@ def _without_payload(body: JsonObject) -> JsonObject | None:
 
 def _fitting(model: str, body: JsonObject) -> JsonObject:
     return fitting(mappings.read_model(model), body)
-
-
-def _again(written: Written) -> bool:
-    return written.fate in {Fate.CONFLICT, Fate.BUSY}
 
 
 def _failure(text: str, written: Written) -> Exception:

@@ -29,12 +29,16 @@ _FILTER = "timed_out,_shards,hits.hits._id,hits.hits._seq_no,hits.hits._primary_
 _ACTIVE = frozenset({"STARTED", "RELOCATING"})
 
 
+class _NoPrimary(StoreUnavailable):
+    """As of an index that has just been made."""
+
+
 async def shards(ask: Ask, patterns: Sequence[str], sleep: Sleep = asyncio.sleep) -> list[Shard]:
     """See `Backend.shards`. Waits some seconds for an index that has just been made."""
     for pause in (*_NEW_INDEX_WAITS_SECONDS, None):
         try:
             return await _shards(ask, patterns)
-        except StoreUnavailable:
+        except _NoPrimary:
             if pause is None:
                 raise
             await sleep(pause)
@@ -60,7 +64,7 @@ def _shard(stats: Mapping[str, Any], index: str, uuid: str, number: int) -> Shar
             checkpoint = copy["seq_no"]["global_checkpoint"]
             size = copy["store"]["size_in_bytes"] // max(checkpoint + 1, 1)  # documents count after a refresh
             return Shard(index, uuid, number, checkpoint, size)
-    raise StoreUnavailable(f"shard {number} of {index} has no primary that could be read")
+    raise _NoPrimary(f"shard {number} of {index} has no primary that could be read")
 
 
 async def scan(ask: Ask, shard: Shard, after: int, fields: Sequence[str] = ()) -> AsyncIterator[list[Found]]:

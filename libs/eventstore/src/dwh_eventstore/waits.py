@@ -7,10 +7,10 @@ _LONGEST_SECONDS = 5.0
 
 
 def waits(seconds: float, jitter: Callable[[], float]) -> Iterator[float]:
-    """Pauses before the second and each later try, in seconds; their sum is about `seconds` or more.
+    """Pauses before the second and each later try, in seconds; together `seconds` or a little more.
 
-    Each is about twice the one before it, at most five seconds, and by up to a half more or less, as
-    `jitter` (0 to 1) has it: so that those who were turned away together do not come back together.
+    Each is twice the one before it, at most five seconds; then each is cut or stretched by up to a half, as
+    `jitter` (0 to 1) has it, so that those who were turned away together do not come back together.
     """
     pause, spent = _FIRST_SECONDS, 0.0
     while spent < seconds:

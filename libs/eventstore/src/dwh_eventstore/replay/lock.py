@@ -37,6 +37,7 @@ class Lock:
         self._name = name
         self._owner = owner
         self._lease: Lease | None = None
+        self._renewing = asyncio.Lock()
         self._sleep = sleep
 
     async def holder(self) -> str | None:
@@ -75,20 +76,23 @@ class Lock:
         Raises:
             Held: somebody did.
         """
-        if self._lease is None or self._lease.until <= self._now():
-            await self._renewed()
+        lease = self._lease
+        if lease is not None and lease.until <= self._now():
+            await self._renewed(lease)
         if self._lease is None:
             raise Held(f"the lock on {self._name} was lost; run it again")
 
     async def _renew(self) -> None:
-        while self._lease is not None:
+        while (lease := self._lease) is not None:
             await self._sleep(LOCK_SECONDS / 3)
             with suppress(StoreUnavailable):  # tried again before it runs out
-                await self._renewed()
+                await self._renewed(lease)
 
-    async def _renewed(self) -> None:
-        if self._lease is not None:
-            self._lease = await self._leases.renew(self._lease, seconds=LOCK_SECONDS)
+    async def _renewed(self, lease: Lease) -> None:
+        """Renew this lease, unless another task of ours has done it meanwhile."""
+        async with self._renewing:
+            if self._lease is lease:
+                self._lease = await self._leases.renew(lease, seconds=LOCK_SECONDS)
 
     @property
     def _lease_name(self) -> str:

@@ -53,12 +53,16 @@ class _States:
 
 
 class Projection:
-    """The documents of some read models (all when None are named) after the events folded so far."""
+    """The documents of some read models (all when None are named) after the events folded so far.
 
-    def __init__(self, models: Collection[str] | None = None) -> None:
+    Those of `shared`, the read models of jobs that share an index, are documents of its read model.
+    """
+
+    def __init__(
+        self, models: Collection[str] | None = None, *, shared: frozenset[str] = frozenset()
+    ) -> None:
         self._wanted = None if models is None else with_sources(models)
-        self.shared: frozenset[str] = frozenset()
-        """Read models of jobs that share one: their documents are kept as its own."""
+        self.shared = shared
         self._states: dict[str, _States] = {}
         self._run_of_line: dict[str, str] = {}
         """Line items follow from the documents of their runs, so they are not kept."""

@@ -18,7 +18,7 @@ from dwh_contracts.canonical import JsonObject
 from dwh_contracts.clock import Clock
 from dwh_contracts.parse import Event
 
-from dwh_eventstore import indices, mappings
+from dwh_eventstore import folds, indices, mappings
 from dwh_eventstore.backend import Backend
 from dwh_eventstore.definitions import REFRESH, unread_definition
 from dwh_eventstore.errors import StoreError
@@ -135,7 +135,7 @@ class _JobsThatShare:
         """Those known so far, every job of these events among them."""
         for event in events:
             model = indices.job_read_model(event.job_name)
-            if model not in self._shares:
+            if model not in self._shares and any(target.model == model for target in folds.targets(event)):
                 self._shares[model] = indices.is_shared(await folded.place(model, event.job_name))
         return frozenset(model for model, shares in self._shares.items() if shares)
 

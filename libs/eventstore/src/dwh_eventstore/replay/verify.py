@@ -15,7 +15,7 @@ from dwh_contracts.clock import Clock
 
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Backend, Found
-from dwh_eventstore.errors import StoreUnavailable
+from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.folds.runs import overflowed
 from dwh_eventstore.mapping_check import fitting
 from dwh_eventstore.mappings import read_model
@@ -135,9 +135,10 @@ class _Check:
         found: set[str] = set()
         for index in await self._backend.names(f"rm-{indices.SHARED_JOBS}-v*"):
             found |= indices.aliases_of(await self._backend.describe(index)).keys()
+        if twice := sorted(found & {*(self._names or ())} - {indices.SHARED_JOBS}):
+            raise StoreError(f"{indices.SHARED_JOBS} holds {', '.join(twice)}: verify it, or that alone")
         if not found <= self.projection.shared:
-            self.projection = Projection(self._names)
-            self.projection.shared = frozenset(found)
+            self.projection = Projection(self._names, shared=frozenset(found))
             self._positions = {}
 
     def _fold_page(self, batch: Batch) -> None:

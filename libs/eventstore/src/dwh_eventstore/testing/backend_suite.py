@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from dwh_contracts.canonical import JsonObject
 
-from dwh_eventstore import definitions
+from dwh_eventstore import definitions, indices
 from dwh_eventstore.backend import Backend, Create, Fate, Query, Replace, Write
 
 PLAIN = "contract-plain"
@@ -123,6 +123,26 @@ class BackendSuite:
         assert [each.fate for each in written] == [Fate.REFUSED, Fate.WRITTEN]
         assert await backend.resolve("contract-alias") == index
         assert await backend.resolve("contract-nowhere") is None
+
+    async def test_aliases_move_together_each_with_what_it_shows_and_none_joins_an_index_that_was_left(
+        self, backend: Backend
+    ) -> None:
+        old, new, whole, part = (f"contract-{name}" for name in ("old", "new", "whole", "part"))
+        definition = definitions.documents_definition(0)
+        await backend.create_index(old, {**definition, "aliases": {whole: {}}})
+        await backend.create_index(new, definition)
+        await backend.settle()
+        assert await backend.add_alias(old, part, {"kind": "x"}, beside=whole)
+        moved = indices.aliases_of(await backend.describe(old))
+        for _ in range(2):  # again is harmless
+            await backend.move_aliases(moved, old, new)
+        assert indices.aliases_of(await backend.describe(old)) == {}
+        assert indices.aliases_of(await backend.describe(new)) == moved
+        assert not await backend.add_alias(old, "contract-late", {"kind": "y"}, beside=whole)
+        assert await backend.resolve("contract-late") is None
+        await backend.write([Create(new, kind, {"kind": kind}) for kind in ("x", "y")])
+        await backend.refresh([new])
+        assert [found.id for found in await backend.search(Query(indices=[part], where={}))] == ["x"]
 
     async def test_an_index_is_created_once(self, backend: Backend) -> None:
         assert await backend.create_index(PLAIN, definitions.documents_definition(0)) is False

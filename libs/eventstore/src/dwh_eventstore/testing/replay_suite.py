@@ -20,7 +20,6 @@ from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.fold_versions import outdated
 from dwh_eventstore.read_models import ReadModels
 from dwh_eventstore.replay import CatchUp, Held, Lock, Position, Rebuild, Sweep, verify
-from dwh_eventstore.replay.lock import LOCK_SECONDS
 from dwh_eventstore.store import Store
 from dwh_eventstore.testing.events import RunFacts
 
@@ -351,36 +350,6 @@ class ReplaySuite:
             assert "ann@host-7" in str((await rebuild(store, "job-events", "b").plan()).holder)
             assert (await rebuild(store, "job-alerts", "b").run()).differences == ()
         assert (await rebuild(store, "job-events", "b").run()).differences == ()
-
-    async def test_a_rebuild_that_was_paused_longer_than_its_lock_lasts_goes_on_if_nobody_took_it(
-        self, store: Store
-    ) -> None:
-        clock = store.clock
-        assert isinstance(clock, ManualClock)
-        ann, bob = (Lock(store.backend, clock, "job-events", name) for name in ("ann@host-7", "bob@host-8"))
-        async with ann.held():
-            clock.advance(LOCK_SECONDS)
-            await ann.check()
-            assert "ann@host-7" in str(await bob.holder())
-            clock.advance(LOCK_SECONDS)
-            async with bob.held():
-                with pytest.raises(Held, match="run it again"):
-                    await ann.check()
-            with pytest.raises(Held, match="run it again"):
-                await ann.check()
-
-    async def test_a_rebuild_whose_lock_somebody_took_and_gave_back_goes_no_further(
-        self, store: Store
-    ) -> None:
-        clock = store.clock
-        assert isinstance(clock, ManualClock)
-        ann, bob = (Lock(store.backend, clock, "job-events", name) for name in ("ann@host-7", "bob@host-8"))
-        async with ann.held():
-            clock.advance(LOCK_SECONDS)
-            async with bob.held():
-                pass
-            with pytest.raises(Held, match="run it again"):
-                await ann.check()
 
     async def test_going_back_brings_the_old_index_up_to_date_first(self, store: Store) -> None:
         await store.record(story(1))

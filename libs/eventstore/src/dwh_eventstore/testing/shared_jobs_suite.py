@@ -2,12 +2,16 @@
 # ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from dwh_contracts.facts import system_fact
+from dwh_contracts.parse import Event, event_from_body
 
 from dwh_eventstore import indices
 from dwh_eventstore.backend import Replace
+from dwh_eventstore.definitions import read_model_definition
 from dwh_eventstore.errors import StoreError
 from dwh_eventstore.replay import Rebuild, read_model_names, verify
 from dwh_eventstore.store import Store
@@ -25,6 +29,20 @@ def run_of(job: str) -> RunFacts:
 def model_of(job: str) -> str:
     """Its read model."""
     return indices.job_read_model(f"shared_{job}")
+
+
+def brake_engaged(now: datetime, long_ago: datetime) -> Event:
+    """A fact without a job, of a month that has no index any more."""
+    fact = system_fact(
+        "brake_engaged",
+        environment="local",
+        service="alerts",
+        subject="a queue",
+        version="1",
+        timestamp=long_ago,
+        now=now,
+    )
+    return event_from_body(fact)
 
 
 class SharedJobsSuite:
@@ -78,6 +96,24 @@ class SharedJobsSuite:
         [alone] = await verify(full.backend, [model_of("p")], clock=full.clock)
         assert (alone.documents, alone.differences) == (1, ())
 
+    async def test_it_is_verified_alone_or_one_of_its_jobs_is(self, full: Store) -> None:
+        await self.recorded(full, "p")
+        with pytest.raises(StoreError, match=f"holds {model_of('p')}"):
+            await verify(full.backend, [SHARED, model_of("p")], clock=full.clock)
+
+    async def test_late_facts_without_a_job_or_a_run_get_no_place(self, full: Store) -> None:
+        await self.recorded(full, "p")
+        await full.record([brake_engaged(full.clock.now(), long_ago=full.clock.now() - timedelta(days=150))])
+        names = await full.backend.names("rm-*")
+        assert (await self.rebuild(full).run()).differences == ()
+        assert set(await full.backend.names("rm-*")) == {*names, SECOND}
+
+    async def test_an_index_from_before_it_had_an_alias_of_its_own_gets_it(self, full: Store) -> None:
+        await full.backend.create_index(FIRST, read_model_definition(SHARED, 0) | {"aliases": {}})
+        await full.backend.settle()
+        await self.recorded(full, "p")
+        assert await full.backend.resolve(SHARED) == await full.backend.resolve(model_of("p")) == FIRST
+
     async def test_one_job_of_the_shared_index_is_not_made_anew_alone(self, full: Store) -> None:
         await self.recorded(full, "p")
         with pytest.raises(StoreError, match=f"dwh store rebuild {SHARED}"):
@@ -114,15 +150,15 @@ class SharedJobsSuite:
         await self.recorded(full, "p")
         add = full.backend.add_alias
 
-        async def added(index: str, alias: str, where: Mapping[str, str]) -> None:
+        async def added(index: str, alias: str, where: Mapping[str, str], *, beside: str) -> bool:
             full.backend.add_alias = add  # type: ignore[method-assign]
             await full.events.append([run_of("q").started()])
             await self.rebuild(full).run()
-            await add(index, alias, where)
+            return await add(index, alias, where, beside=beside)
 
         full.backend.add_alias = added  # type: ignore[method-assign]
         await self.recorded(full, "q")
-        assert await full.backend.resolve(model_of("q")) is not None
+        assert await full.backend.resolve(model_of("q")) == SECOND
         [found] = await verify(full.backend, [SHARED], clock=full.clock)
         assert found.differences == ()
         assert await self.shown(full, "q") == ["run-q"]

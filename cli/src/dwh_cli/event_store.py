@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -44,20 +44,19 @@ def rebuild(
     """Make read models anew from the log while everything runs; taken up where it was interrupted."""
     if dry_run + rollback + drop_old > 1:
         raise Usage("--dry-run, --rollback and --drop-old exclude each other")
-    if outdated_ones and (rollback or drop_old):
-        raise Usage("--outdated says which to make anew: name those to bring back, or whose old to drop")
-    if bool(names) == outdated_ones:
-        raise Usage("name read models, e.g. `dwh store rebuild job-events`, or say --outdated")
+    _check_asked(bool(names), outdated_ones=outdated_ones, looks_back=rollback or drop_old)
+    answers: list[Rebuilt] = []
 
-    async def work() -> list[Rebuilt]:
+    async def work() -> None:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             wanted = names or [each.model for each in await outdated(store.backend)]
             for name in wanted:
                 await _known(store, name)
             collector.spare()
-            return [await one(store, name) for name in wanted]
+            for name in wanted:
+                await one(store, name)
 
-    async def one(store: Store, name: str) -> Rebuilt:
+    async def one(store: Store, name: str) -> None:
         with _answered(), progress_bar(lambda: store.backend.pressed) as progress:
             owner = f"{socket.gethostname()}-{os.getpid()}"
             made = Rebuild(
@@ -69,12 +68,20 @@ def rebuild(
                 progress=progress,
             )
             if dry_run:
-                return await made.plan()
-            if drop_old:
-                return await made.drop_old()
-            return await (made.rollback() if rollback else made.run())
+                answers.append(await made.plan())
+            elif drop_old:
+                answers.append(await made.drop_old())
+            else:
+                answers.append(await (made.rollback() if rollback else made.run()))
 
-    _show_rebuilt(wait_for(work), as_json=as_json)
+    try:
+        wait_for(work)
+    except (No, NoServer, Usage):
+        if answers:
+            with suppress(typer.Exit):  # the reason why the next one failed is said after what was done
+                _show_rebuilt(answers, as_json=as_json)
+        raise
+    _show_rebuilt(answers, as_json=as_json)
 
 
 @app.command("verify")
@@ -201,28 +208,37 @@ async def _objects(uri: str) -> AsyncIterator[Objects]:
         raise Usage(str(error)) from error
 
 
+def _check_asked(named: bool, *, outdated_ones: bool, looks_back: bool) -> None:
+    if outdated_ones and looks_back:
+        raise Usage("--outdated says which to make anew: name those to bring back, or whose old to drop")
+    if named == outdated_ones:
+        raise Usage("name read models, e.g. `dwh store rebuild job-events`, or say --outdated")
+
+
 def _show_rebuilt(answers: Sequence[Rebuilt], *, as_json: bool) -> None:
-    if not answers:
-        typer.echo("every read model is written by the folds of this release", err=as_json)
-    for answer in answers:
-        if isinstance(answer, Plan):
-            _show_plan(answer, as_json=as_json)
-        elif isinstance(answer, list):
-            typer.echo(f"removed {', '.join(answer)}" if answer else "there is no old index")
-    if verified := [answer for answer in answers if isinstance(answer, Verified)]:
+    told = [_told(answer) for answer in answers if not isinstance(answer, Verified)]
+    verified = [answer for answer in answers if isinstance(answer, Verified)]
+    if verified:
         _show_verified(verified, as_json=as_json)
+    elif as_json:
+        show.as_json({"items": told})
+    elif not answers:
+        typer.echo("every read model is written by the folds of this release")
+    for each in told if not as_json else ():
+        show.fields(each)
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> None:
-    told: dict[str, Any] = {
-        "name": plan.name,
-        "current": plan.current,
-        "target": plan.target,
-        "events": plan.events,
-        "resumed": plan.resumed,
-        "holder": plan.holder,
+def _told(answer: Plan | list[str]) -> dict[str, Any]:
+    if isinstance(answer, list):
+        return {"removed": ", ".join(answer) or "there is no old index"}
+    return {
+        "name": answer.name,
+        "current": answer.current,
+        "target": answer.target,
+        "events": answer.events,
+        "resumed": answer.resumed,
+        "holder": answer.holder,
     }
-    (show.as_json if as_json else show.fields)(told)
 
 
 def _show_verified(found: list[Verified], *, as_json: bool) -> None:

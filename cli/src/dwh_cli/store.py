@@ -14,7 +14,6 @@ from dwh_cli.exits import NoServer, Usage
 
 T = TypeVar("T")
 
-BUSY_PATIENCE_SECONDS = 3.0
 LONG_WORK_PATIENCE_SECONDS = 180.0
 """Of work that takes minutes by itself, and that a person would only begin again."""
 
@@ -41,9 +40,12 @@ def store_settings() -> StoreSettings:
 
 
 @asynccontextmanager
-async def opened_store(busy_patience_seconds: float = BUSY_PATIENCE_SECONDS) -> AsyncIterator[Store]:
+async def opened_store(busy_patience_seconds: float | None = None) -> AsyncIterator[Store]:
     """The store, checked to answer; each call waits so long for an engine that is too busy."""
-    store = await open_store(replace(store_settings(), busy_patience_seconds=busy_patience_seconds))
+    settings = store_settings()
+    if busy_patience_seconds is not None:
+        settings = replace(settings, busy_patience_seconds=busy_patience_seconds)
+    store = await open_store(settings)
     try:
         await store.ping()
         yield store

@@ -43,9 +43,14 @@ async def test_what_other_folds_wrote_is_named_and_made_anew_by_one_command(open
     code, out, error = await dwh("bootstrap", "--check")
     assert (code, f"`dwh store rebuild {MODEL}`" in out + error) == (1, True)
     code, out, _ = await dwh("store", "rebuild", "--outdated", "--dry-run", "--json")
-    assert (code, json.loads(out)["name"]) == (0, MODEL)
+    assert (code, [plan["name"] for plan in json.loads(out)["items"]]) == (0, [MODEL])
     code, out, _ = await dwh("store", "rebuild", "--outdated", "--json")
     [rebuilt] = json.loads(out)["items"]
     assert (code, rebuilt["name"], rebuilt["documents"], rebuilt["differences"]) == (0, MODEL, 1, [])
     code, out, _ = await dwh("store", "rebuild", "--outdated")
     assert (code, out) == (0, "every read model is written by the folds of this release\n")
+    code, out, _ = await dwh("store", "rebuild", MODEL, "--drop-old")
+    assert (code, out.split()) == (0, ["removed", index])
+    code, out, error = await dwh("store", "rebuild", MODEL, "no-such-model", "--json")
+    assert (code, out) == (1, "")
+    assert "there is no read model no-such-model" in error

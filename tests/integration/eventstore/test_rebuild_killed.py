@@ -86,7 +86,7 @@ async def test_a_rebuild_killed_halfway_under_traffic_is_taken_up_and_ends_witho
             )
         )[1]
     )
-    assert planned["resumed"] is True
+    assert planned["items"][0]["resumed"] is True
     error = "is being rebuilt by"
     while "is being rebuilt by" in error:
         again = dwh(store_url(store), "rebuild", "job-events", "--json")

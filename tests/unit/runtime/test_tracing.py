@@ -9,6 +9,8 @@ import pytest
 from dwh_runtime.broker import make_broker, subscription
 from dwh_runtime.settings import ServiceSettings, SettingsError, load
 from dwh_runtime.tracing import open_tracing
+from faststream_sqs import Batch
+from faststream_sqs.annotations import BatchMessage
 from faststream_sqs.testing import eventually
 from faststream_sqs.testing.memory import MemoryTransport
 from faststream_sqs.transport.protocol import Attribute, OutgoingMessage
@@ -104,6 +106,34 @@ async def test_a_collector_that_is_away_costs_no_message(environ):
     assert TRACE in context["traceparent"]
 
 
+async def test_a_batch_is_a_span_linked_to_the_traces_of_its_messages(environ, collector):
+    transport, contexts = MemoryTransport(), []
+    environ.setenv("DWH_QUEUE_URL", transport.create_queue("q"))
+    environ.setenv("DWH_OTLP_ENDPOINT", collector.url)
+    settings = load(ServiceSettings)
+    tracing = open_tracing(settings, "indexer")
+    broker = make_broker(settings, middlewares=tracing.middlewares, transport=transport)
+    options = subscription(settings, batch=Batch(3, 1.0)) | {"wait_time": 0.05}
+
+    @broker.subscriber(settings.queue_url, **options)
+    async def on_messages(messages: BatchMessage) -> None:
+        contexts.append(tracing.context())
+
+    traces = [f"{number:032x}" for number in (1, 2, 3)]
+    sent = [
+        OutgoingMessage("{}", {"traceparent": Attribute(f"00-{trace}-b7ad6b7169203331-01")})
+        for trace in traces
+    ]
+    async with broker:
+        await transport.send("q", sent)
+        await broker.start()
+        await eventually(lambda: contexts and transport.bodies("q") == [])
+    await tracing.close()
+    linked = {link.trace_id.hex() for span in collector.spans for link in span.links}
+    assert linked == set(traces)
+    assert contexts[0]["traceparent"].split("-")[1] in {span.trace_id.hex() for span in collector.spans}
+
+
 async def test_without_an_endpoint_nothing_is_traced(environ):
     tracing = open_tracing(load(ServiceSettings), "indexer")
     assert (tracing.middlewares, tracing.context()) == ((), {})
@@ -116,7 +146,7 @@ def test_a_service_that_traces_nothing_does_not_load_its_sdk():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("url", ["collector:4317", "grpc://collector:4317", "http://"])
+@pytest.mark.parametrize("url", ["collector:4317", "grpc://collector:4317", "http://", "http://u:p@c"])
 def test_an_endpoint_that_is_no_http_address_is_refused(environ, url):
     environ.setenv("DWH_OTLP_ENDPOINT", url)
     with pytest.raises(SettingsError, match="DWH_OTLP_ENDPOINT"):

@@ -105,7 +105,8 @@ class SQSBatchParser:
         return SQSBatchMessage(
             batch,
             items,
-            batch_headers=[item.headers for item in items],
+            # FastStream links the trace of an item only by way of its correlation id
+            batch_headers=[{CORRELATION_ID: item.correlation_id, **item.headers} for item in items],
             content_type=RAW_CONTENT_TYPE,
             correlation_id=items[0].correlation_id if items else None,
             message_id=items[0].message_id if items else None,

@@ -13,7 +13,7 @@ from faststream_sqs import (
 )
 from faststream_sqs.annotations import BatchMessage
 from faststream_sqs.large import POINTER, SIZE_ATTRIBUTE, pointer_of
-from faststream_sqs.testing import MemoryObjects, eventually
+from faststream_sqs.testing import MemoryObjects, TestSQSBroker, eventually
 from faststream_sqs.transport.protocol import OutgoingMessage
 
 TWO_MEGABYTES = "ü" * 1024 * 1024
@@ -234,3 +234,16 @@ async def test_subscriber_that_fetches_nothing_sees_the_pointer(broker, transpor
         await broker.start()
         await eventually(lambda: seen)
     assert seen == [{"s3BucketName": "bodies", "s3Key": "k"}]
+
+
+async def test_a_body_that_is_kept_outside_is_restored_in_the_test_broker_too(broker, objects):
+    seen = []
+
+    @broker.subscriber("orders")
+    async def on_order(body: str):
+        seen.append(body)
+
+    await objects.put("bodies", "p/one", b'"the large body"')
+    async with TestSQSBroker(broker) as test:
+        await test.publish([POINTER, {"s3BucketName": "bodies", "s3Key": "p/one"}], "orders")
+    assert seen == ["the large body"]

@@ -21,12 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Context = Callable[[], Mapping[str, str]]
+"""Attributes of every message that is sent now."""
 _RETRYABLE_STATUS = 500
 _THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"}
 )
 # A call that times out may have taken effect: sending is tried again only under a claim that says so (G3).
-Context = Callable[[], Mapping[str, str]]
 _ATTEMPTS = {"sns": 1, "sqs": 1, "s3": 3, "kms": 3}
 
 

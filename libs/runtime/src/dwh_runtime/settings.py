@@ -54,8 +54,8 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
-    otlp_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/]")] | None = None
-    """Base address of a collector that takes OTLP over HTTP."""
+    otlp_endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/@\s]+(/[^@\s]*)?$")] | None = None
+    """Base address of a collector that takes OTLP over HTTP; keys go into `OTEL_EXPORTER_OTLP_HEADERS`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,13 +1,16 @@
 """Traces of handled and sent messages, for the collector that `DWH_OTLP_ENDPOINT` names; none without it.
 
-Promises a span for each message (for each batch at a batch consumer) that continues the trace its attribute
-`traceparent` names, and that attribute on what is sent meanwhile. A collector that is away costs spans, never
+Promises a span for each message that continues the trace its attribute `traceparent` names (at a batch
+consumer a span for each batch, linked to the traces of its messages), and that attribute on what is sent
+meanwhile. A collector that is away costs spans, never
 messages: they wait in a bounded queue, outside the event loop. Sampling and further resource attributes come
 from the standard `OTEL_*` variables.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,8 +67,21 @@ def open_tracing(settings: ServiceSettings, service: str) -> Tracing:
         return {name: carrier[name] for name in ("traceparent",) if name in carrier}
 
     async def close() -> None:
-        ending = asyncio.ensure_future(asyncio.to_thread(provider.shutdown))
-        await asyncio.wait([ending], timeout=_CLOSE_SECONDS)
+        await _within(_CLOSE_SECONDS, provider.shutdown)
 
     middleware = SQSTelemetryMiddleware(tracer_provider=provider, include_messages_counters=False)
     return Tracing([middleware], context, close)
+
+
+async def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Do blocking work for so long at most; what is not done by then keeps no process from ending."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        work()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), seconds)

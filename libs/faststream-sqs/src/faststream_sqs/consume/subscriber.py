@@ -107,14 +107,17 @@ class SQSSubscriber(TasksMixin, SubscriberUsecase[Any]):
             if self.running:
                 return
             await super().start()
-            self._label = self.queue.short_name
             if self.calls:
-                self._payloads = self._outer_config.payloads_of(self._large)
-                if self._payloads is not None:
-                    await self._payloads.objects.open()
+                if payloads := self._outer_config.payloads_of(self._large):
+                    await payloads.objects.open()
                 self._consumer = self._make_consumer()
                 self._consumer.start()
             self._post_start()
+
+    def _post_start(self) -> None:
+        self._label = self.queue.short_name
+        self._payloads = self._outer_config.payloads_of(self._large)
+        super()._post_start()
 
     async def stop(self) -> None:
         """Drain within the broker's graceful time-out; a second call waits for the first."""

@@ -24,3 +24,5 @@ console = {
   }
 }
 oidc_client_secret = "s"
+
+otlp_endpoint = "https://traces.example.com"

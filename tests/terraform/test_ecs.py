@@ -48,6 +48,11 @@ def test_a_service_knows_every_setting_it_is_given(containers, name):
     assert unknown_names(given) == []
 
 
+@pytest.mark.parametrize("name", LISTED)
+def test_a_service_traces_to_the_collector_that_is_named(containers, name):
+    assert environment_of(containers[name])["DWH_OTLP_ENDPOINT"] == "https://traces.example.com"
+
+
 def test_a_service_takes_its_own_role_and_is_started_by_another(ecs_plan):
     for task in ecs_plan.of("aws_ecs_task_definition").values():
         assert task["task_role_arn"].rpartition("/")[2] == task["family"]

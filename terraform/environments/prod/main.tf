@@ -59,4 +59,5 @@ module "pipeline" {
   ecs_sizes          = local.ecs_sizes
   console            = var.console
   oidc_client_secret = var.oidc_client_secret
+  otlp_endpoint      = var.otlp_endpoint
 }

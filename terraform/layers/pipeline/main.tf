@@ -28,6 +28,7 @@ locals {
       DWH_WORKFLOW_CONFIG_URI               = local.workflow_config_uri
       DWH_ALERT_ROUTES_URI                  = local.alert_routes_uri
       DWH_AUDIT_URI                         = local.audit_uri
+      DWH_OTLP_ENDPOINT                     = var.otlp_endpoint
       DWH_CONSOLE_URL                       = var.console.url
       DWH_AUTH_MODE                         = "oidc"
       DWH_OIDC_ISSUER                       = var.console.oidc.issuer

@@ -1,5 +1,5 @@
 """What the lock of a rebuild promises, over every backend."""
-# ruff: noqa: S101, D102 - a suite of tests: its names are its claims
+# ruff: noqa: S101, D102 - a suite of tests: it asserts, and its names are its claims
 
 import asyncio
 
@@ -14,12 +14,22 @@ from dwh_eventstore.store import Store
 class LockSuite:
     """Inherit and give a fixture `store`: bootstrapped, its own, over a `ManualClock`."""
 
+    @pytest.fixture
+    def clock(self, store: Store) -> ManualClock:
+        assert isinstance(store.clock, ManualClock)
+        return store.clock
+
+    @pytest.fixture
+    def ann(self, store: Store) -> Lock:
+        return Lock(store.backend, store.clock, "job-events", "ann@host-7")
+
+    @pytest.fixture
+    def bob(self, store: Store) -> Lock:
+        return Lock(store.backend, store.clock, "job-events", "bob@host-8")
+
     async def test_a_rebuild_that_was_paused_longer_than_its_lock_lasts_goes_on_if_nobody_took_it(
-        self, store: Store
+        self, clock: ManualClock, ann: Lock, bob: Lock
     ) -> None:
-        clock = store.clock
-        assert isinstance(clock, ManualClock)
-        ann, bob = (Lock(store.backend, clock, "job-events", name) for name in ("ann@host-7", "bob@host-8"))
         async with ann.held():
             clock.advance(LOCK_SECONDS)
             await ann.check()
@@ -32,21 +42,15 @@ class LockSuite:
                 await ann.check()
 
     async def test_tasks_that_find_the_lock_run_out_at_once_do_not_take_it_from_each_other(
-        self, store: Store
+        self, clock: ManualClock, ann: Lock
     ) -> None:
-        clock = store.clock
-        assert isinstance(clock, ManualClock)
-        ann = Lock(store.backend, clock, "job-events", "ann@host-7")
         async with ann.held():
             clock.advance(LOCK_SECONDS)
             await asyncio.gather(*(ann.check() for _ in range(4)))
 
     async def test_a_rebuild_whose_lock_somebody_took_and_gave_back_goes_no_further(
-        self, store: Store
+        self, clock: ManualClock, ann: Lock, bob: Lock
     ) -> None:
-        clock = store.clock
-        assert isinstance(clock, ManualClock)
-        ann, bob = (Lock(store.backend, clock, "job-events", name) for name in ("ann@host-7", "bob@host-8"))
         async with ann.held():
             clock.advance(LOCK_SECONDS)
             async with bob.held():

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -25,8 +26,18 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The log and 
 AsJson = Annotated[bool, show.AS_JSON]
 app.command()(audit)
 _SHOWN = 100
-Rebuilt = Plan | Verified | list[str]
-"""What a rebuild would do, what it found in the end, or the old indices it removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Old indices of a read model that are gone now."""
+
+    name: str
+    indices: list[str]
+
+
+Rebuilt = Plan | Verified | Removed
+"""What a rebuild would do, or did."""
 
 
 @app.command()
@@ -50,8 +61,7 @@ def rebuild(
     async def work() -> None:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
             wanted = names or [each.model for each in await outdated(store.backend)]
-            for name in wanted:
-                await _known(store, name)
+            await _known(store, names or ())
             collector.spare()
             for name in wanted:
                 await one(store, name)
@@ -70,7 +80,7 @@ def rebuild(
             if dry_run:
                 answers.append(await made.plan())
             elif drop_old:
-                answers.append(await made.drop_old())
+                answers.append(Removed(name, await made.drop_old()))
             else:
                 answers.append(await (made.rollback() if rollback else made.run()))
 
@@ -94,8 +104,7 @@ def verify_read_models(
 
     async def work() -> list[Verified]:
         async with opened_store(LONG_WORK_PATIENCE_SECONDS) as store:
-            for name in names or []:
-                await _known(store, name)
+            await _known(store, names or ())
             with progress_bar(lambda: store.backend.pressed) as progress:
                 return await verify(store.backend, names or None, clock=store.clock, progress=progress)
 
@@ -183,10 +192,11 @@ def _answered() -> Iterator[None]:
         raise No(str(error)) from error
 
 
-async def _known(store: Store, name: str) -> None:
-    known = await read_model_names(store.backend)
-    if name not in known:
-        raise No(f"there is no read model {show.plain(name)}; there are: {', '.join(known) or 'none'}")
+async def _known(store: Store, names: Sequence[str]) -> None:
+    known = await read_model_names(store.backend) if names else []
+    for name in names:
+        if name not in known:
+            raise No(f"there is no read model {show.plain(name)}; there are: {', '.join(known) or 'none'}")
 
 
 def _check(uri: str) -> None:
@@ -228,9 +238,9 @@ def _show_rebuilt(answers: Sequence[Rebuilt], *, as_json: bool) -> None:
         show.fields(each)
 
 
-def _told(answer: Plan | list[str]) -> dict[str, Any]:
-    if isinstance(answer, list):
-        return {"removed": ", ".join(answer) or "there is no old index"}
+def _told(answer: Plan | Removed) -> dict[str, Any]:
+    if isinstance(answer, Removed):
+        return {"name": answer.name, "removed": answer.indices}
     return {
         "name": answer.name,
         "current": answer.current,

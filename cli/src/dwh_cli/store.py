@@ -47,7 +47,7 @@ async def opened_store(busy_patience_seconds: float | None = None) -> AsyncItera
         settings = replace(settings, busy_patience_seconds=busy_patience_seconds)
     store = await open_store(settings)
     try:
-        await store.ping()
+        await store.backend.version()  # unlike a ping it waits for an engine that is too busy
         yield store
     finally:
         await store.close()

@@ -67,7 +67,7 @@ variable "otlp_endpoint" {
   default     = ""
 
   validation {
-    condition     = var.otlp_endpoint == "" || can(regex("^https://[^/@\\s]+/?$", var.otlp_endpoint))
+    condition     = var.otlp_endpoint == "" || can(regex("^https://[^/:@\\s]+(:443)?/?$", var.otlp_endpoint))
     error_message = "otlp_endpoint must be empty or https:// and a host: services on ECS reach nothing but port 443."
   }
 }

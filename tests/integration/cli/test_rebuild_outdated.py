@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from dwh_contracts.clock import SystemClock
-from dwh_eventstore import StoreSettings, bootstrap, open_store
+from dwh_eventstore import Documents, StoreSettings, bootstrap, indices, open_store
 from dwh_eventstore.testing import RunFacts
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,6 @@ async def test_what_other_folds_wrote_is_named_and_made_anew_by_one_command(open
     await store.record([RunFacts("outdated_job", start=SystemClock().now()).completed("GREEN")])
     index = await store.backend.resolve(MODEL)
     await store.backend._ask("PUT", f"/{index}/_mapping", {"_meta": {"fold_version": 1}})
-    await store.close()
 
     code, out, error = await dwh("bootstrap", "--check")
     assert (code, f"`dwh store rebuild {MODEL}`" in out + error) == (1, True)
@@ -49,8 +48,15 @@ async def test_what_other_folds_wrote_is_named_and_made_anew_by_one_command(open
     assert (code, rebuilt["name"], rebuilt["documents"], rebuilt["differences"]) == (0, MODEL, 1, [])
     code, out, _ = await dwh("store", "rebuild", "--outdated")
     assert (code, out) == (0, "every read model is written by the folds of this release\n")
-    code, out, _ = await dwh("store", "rebuild", MODEL, "--drop-old")
-    assert (code, out.split()) == (0, ["removed", index])
+    code, out, _ = await dwh("store", "rebuild", MODEL, "--drop-old", "--json")
+    assert (code, json.loads(out)["items"]) == (0, [{"name": MODEL, "removed": [index]}])
+    held = {"kind": "lease", "owner": "ann@host-7", "until": "2999-01-01T00:00:00.000000Z"}
+    await Documents(store.backend, indices.REGISTRY).create("lease|rebuild|job-triggers", held)
+    code, out, error = await dwh("store", "rebuild", MODEL, "job-triggers", "--json")
+    await store.backend._ask("DELETE", f"/{indices.REGISTRY}/_doc/lease|rebuild|job-triggers")
+    await store.close()
+    assert (code, [each["name"] for each in json.loads(out)["items"]]) == (1, [MODEL])
+    assert "is being rebuilt by ann@host-7" in error
     code, out, error = await dwh("store", "rebuild", MODEL, "no-such-model", "--json")
     assert (code, out) == (1, "")
     assert "there is no read model no-such-model" in error

@@ -79,14 +79,14 @@ async def test_a_rebuild_killed_halfway_under_traffic_is_taken_up_and_ends_witho
     refused = await asyncio.to_thread(ended, dwh(store_url(store), "rebuild", "job-events"))
     assert refused[0] == 1
     assert "is being rebuilt by" in refused[2]
-    planned = json.loads(
+    [planned] = json.loads(
         (
             await asyncio.to_thread(
                 ended, dwh(store_url(store), "rebuild", "job-events", "--dry-run", "--json")
             )
         )[1]
-    )
-    assert planned["items"][0]["resumed"] is True
+    )["items"]
+    assert planned["resumed"] is True
     error = "is being rebuilt by"
     while "is being rebuilt by" in error:
         again = dwh(store_url(store), "rebuild", "job-events", "--json")

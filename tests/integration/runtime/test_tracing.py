@@ -29,4 +29,4 @@ asyncio.run(main())
 """
         settings = base_environment(DWH_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DWH_", "AWS_"))}
-        subprocess.run([sys.executable, "-c", program], env=kept | settings, check=True, timeout=12)
+        subprocess.run([sys.executable, "-c", program], env=kept | settings, check=True, timeout=16)

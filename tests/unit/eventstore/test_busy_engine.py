@@ -80,6 +80,7 @@ async def test_a_document_that_cannot_be_read_just_now_is_asked_for_again(engine
     engine.answers = [{"docs": [first]}, {"docs": [FOUND]}]
     [found] = await backend.read([("i", "a")])
     assert (found.id, engine.asked) == ("a", 2)
+    assert backend.pressed is (first is BUSY)
 
 
 async def test_a_lost_shard_is_waited_for_some_seconds_and_a_busy_engine_to_the_end_of_patience(
@@ -103,6 +104,7 @@ async def test_a_search_of_which_a_shard_is_too_busy_is_made_again_and_one_that_
     engine.answers = [ONE_BUSY, ONE_BUSY, NO_HITS]
     assert await backend.search(query) == []
     assert engine.asked == 3
+    assert backend.pressed
     engine.answers = [ONE_LOST]
     with pytest.raises(StoreUnavailable, match="1 of 3 shards did not answer"):
         await backend.search(query)

@@ -24,7 +24,10 @@ class Outdated:
 
 
 async def outdated(backend: Backend) -> list[Outdated]:
-    """Those of other folds than this release's, older or newer; the ones that everybody reads come first."""
+    """Those of other folds than this release's, in an order in which they can be made anew.
+
+    Decisions and line items follow from runs, so `job-events` comes first; those of single jobs come last.
+    """
     found = []
     for index in await backend.names("rm-*"):
         present = await backend.describe(index) or {}
@@ -32,4 +35,8 @@ async def outdated(backend: Backend) -> list[Outdated]:
         model = indices.model_of(index)
         if version != mappings.FOLD_VERSION and model in indices.aliases_of(present):
             found.append(Outdated(model, index, version))
-    return sorted(found, key=lambda each: (each.model not in indices.FIXED_READ_MODELS, each.model))
+    return sorted(found, key=_place)
+
+
+def _place(found: Outdated) -> tuple[bool, bool, str]:
+    return found.model != indices.JOB_EVENTS, found.model not in indices.FIXED_READ_MODELS, found.model

@@ -119,6 +119,7 @@ class OpenSearchBackend:
             items: list[Any] = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
             pause = None
             if any(_has_error(item, *_TOO_BUSY) for item in items):
+                self._untrusted = _TRUSTED_AFTER
                 pause = next(busy, None)
             elif any(_has_error(item, _NO_SHARD) for item in items):
                 pause = next(new, None)
@@ -142,7 +143,10 @@ class OpenSearchBackend:
         while True:
             answer = await self._ask("POST", f"/{','.join(query.indices)}/_search", search_body(query))
             shards = answer["_shards"]
-            pause = next(pauses, None) if _all_busy(shards) else None
+            if not _all_busy(shards):
+                break
+            self._untrusted = _TRUSTED_AFTER
+            pause = next(pauses, None)
             if pause is None:
                 break
             await self._sleep(pause)

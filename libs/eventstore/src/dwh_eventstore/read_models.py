@@ -222,9 +222,12 @@ class ReadModels:
             return index
         index = indices.physical(indices.SHARED_JOBS)
         definition = read_model_definition(indices.SHARED_JOBS, self._replicas)
-        if not await self._backend.create_index(index, definition):  # of before it had an alias of its own
+        if await self._backend.create_index(index, definition):
+            return index
+        known = await self._backend.resolve(indices.SHARED_JOBS)
+        if known is None:  # an index from before it had an alias of its own
             await self._backend.move_aliases({indices.SHARED_JOBS: {}}, None, index)
-        return index
+        return known or index
 
     async def _decided(self, model: str, place: str) -> str:
         documents, key = Documents(self._backend, indices.EFFECTS), f"job_index|{model}"

@@ -55,7 +55,11 @@ class SQSMessage(StreamMessage[Delivery]):
 
     @property
     def attempts(self) -> int:
-        """The same plus tries that an ordered subscriber made without letting go of the message."""
+        """How often it was tried, this time included.
+
+        Its receives without those that this process released as no failure, and with the tries that an
+        ordered subscriber made without letting go of the message.
+        """
         return self.raw_message.attempts
 
     @property

@@ -105,7 +105,7 @@ class SQSBatchParser:
         return SQSBatchMessage(
             batch,
             items,
-            # FastStream links the trace of an item only by way of its correlation id
+            # FastStream links the trace of an item by way of its correlation id: one link for each
             batch_headers=[{CORRELATION_ID: item.correlation_id, **item.headers} for item in items],
             content_type=RAW_CONTENT_TYPE,
             correlation_id=items[0].correlation_id if items else None,

@@ -90,6 +90,26 @@ async def test_message_released_five_times_is_still_handled_before_it_is_parked(
     assert transport.bodies("dead") == []
 
 
+async def test_receives_that_were_released_as_no_failure_do_not_bring_a_message_nearer_to_parking(
+    broker, transport
+):
+    attempts = []
+
+    @broker.subscriber("orders", retry=Retry(delays=(0,)), parking=Parking(after=2), wait_time=0.05)
+    async def on_order(message: Message):
+        attempts.append((message.receive_count, message.attempts))
+        if len(attempts) <= 4:
+            await message.release(0)
+        else:
+            raise KeyError("price")
+
+    async with broker:
+        await broker.start()
+        await broker.publish("x", "orders")
+        await eventually(lambda: transport.bodies("dead"))
+    assert attempts == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 2)]
+
+
 async def test_nack_message_sets_the_back_off(clock):
     transport = MemoryTransport(clock)
     transport.create_queue("orders")

@@ -14,6 +14,7 @@ from dwh_eventstore.errors import StoreError, StoreUnavailable
 from dwh_eventstore.leases import Lease, Leases
 
 LOCK_SECONDS = 15.0
+_RELEASE_SECONDS = 3.0
 
 
 class Held(StoreError):  # noqa: N818 - a state of the world, not a fault of the caller
@@ -65,7 +66,9 @@ class Lock:
             with suppress(asyncio.CancelledError):
                 await renewing
             if self._lease is not None:
-                await self._leases.release(self._lease)
+                with suppress(StoreUnavailable, TimeoutError):  # it runs out by itself
+                    async with asyncio.timeout(_RELEASE_SECONDS):
+                        await self._leases.release(self._lease)
 
     async def check(self) -> None:
         """Return if it is still ours; call this before a step.
@@ -76,8 +79,7 @@ class Lock:
         Raises:
             Held: somebody did.
         """
-        lease = self._lease
-        if lease is not None and lease.until <= self._now():
+        while (lease := self._lease) is not None and lease.until <= self._now():
             await self._renewed(lease)
         if self._lease is None:
             raise Held(f"the lock on {self._name} was lost; run it again")

@@ -48,6 +48,12 @@ class LockSuite:
             clock.advance(LOCK_SECONDS)
             await asyncio.gather(*(ann.check() for _ in range(4)))
 
+    async def test_a_renewal_that_another_of_the_same_holder_overtakes_is_one_too(self, store: Store) -> None:
+        lease = await store.leases.acquire("renewed", owner="ann@host-7", seconds=LOCK_SECONDS)
+        assert lease is not None
+        renewals = [store.leases.renew(lease, seconds=LOCK_SECONDS) for _ in range(3)]
+        assert None not in await asyncio.gather(*renewals)
+
     async def test_a_rebuild_whose_lock_somebody_took_and_gave_back_goes_no_further(
         self, clock: ManualClock, ann: Lock, bob: Lock
     ) -> None:

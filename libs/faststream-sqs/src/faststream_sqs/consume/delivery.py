@@ -77,7 +77,7 @@ class Delivery:
     """Seconds until its next try in this process; None when no further one is due."""
     again_counts: bool = False
     tries: int = 0
-    """Failures in this process since the receive."""
+    """Failures in this process since the receive, less the receives before it that were no failures."""
     done: bool = False
     """Whether the work is over: a delete was asked for."""
     beat: int = field(default=0, repr=False)
@@ -89,7 +89,7 @@ class Delivery:
 
     @property
     def attempts(self) -> int:
-        """How often it was tried or received, this time included."""
+        """How often it was tried, this time included: its receives but for those that were no failures."""
         return self.raw.receive_count + self.tries
 
     def keep(self, seconds: float, *, counts: bool) -> None:

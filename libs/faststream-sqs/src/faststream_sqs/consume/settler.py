@@ -58,6 +58,29 @@ class Remembered:
         return message_id in self._ids
 
 
+class Uncounted:
+    """How often messages were shown again without a failure; bounded, the oldest goes first.
+
+    SQS counts every receive, so those of a dependency that was away would count as failures of the message.
+    Only this process knows of them: another one that receives the message counts them.
+    """
+
+    def __init__(self, limit: int = REMEMBERED_IDS) -> None:
+        self._limit = limit
+        self._times: OrderedDict[str, int] = OrderedDict()
+
+    def add(self, message_id: str) -> None:
+        """One more."""
+        self._times[message_id] = self.of(message_id) + 1
+        self._times.move_to_end(message_id)
+        if len(self._times) > self._limit:
+            self._times.popitem(last=False)
+
+    def of(self, message_id: str) -> int:
+        """How often."""
+        return self._times.get(message_id, 0)
+
+
 class Settler:
     """Batches requests of one queue and sees each of them through."""
 

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ class Removed:
     """Old indices of a read model that are gone now."""
 
     name: str
-    indices: list[str]
+    removed: list[str]
 
 
 Rebuilt = Plan | Verified | Removed
@@ -226,7 +226,7 @@ def _check_asked(named: bool, *, outdated_ones: bool, looks_back: bool) -> None:
 
 
 def _show_rebuilt(answers: Sequence[Rebuilt], *, as_json: bool) -> None:
-    told = [_told(answer) for answer in answers if not isinstance(answer, Verified)]
+    told = [asdict(answer) for answer in answers if not isinstance(answer, Verified)]
     verified = [answer for answer in answers if isinstance(answer, Verified)]
     if verified:
         _show_verified(verified, as_json=as_json)
@@ -236,19 +236,6 @@ def _show_rebuilt(answers: Sequence[Rebuilt], *, as_json: bool) -> None:
         typer.echo("every read model is written by the folds of this release")
     for each in told if not as_json else ():
         show.fields(each)
-
-
-def _told(answer: Plan | Removed) -> dict[str, Any]:
-    if isinstance(answer, Removed):
-        return {"name": answer.name, "removed": answer.indices}
-    return {
-        "name": answer.name,
-        "current": answer.current,
-        "target": answer.target,
-        "events": answer.events,
-        "resumed": answer.resumed,
-        "holder": answer.holder,
-    }
 
 
 def _show_verified(found: list[Verified], *, as_json: bool) -> None:

@@ -117,15 +117,13 @@ class OpenSearchBackend:
         busy, new = self._waits(), waits(_NEW_SHARD_SECONDS, self._jitter)
         while True:
             items: list[Any] = (await self._ask("POST", "/_mget", {"docs": docs}))["docs"]
-            pause = None
+            again = False
             if any(_has_error(item, *_TOO_BUSY) for item in items):
-                self._untrusted = _TRUSTED_AFTER
-                pause = next(busy, None)
+                again = await self._turned_away(busy)
             elif any(_has_error(item, _NO_SHARD) for item in items):
-                pause = next(new, None)
-            if pause is None:
+                again = await self._paused(new)
+            if not again:
                 return [self._document(item) for item in items]
-            await self._sleep(pause)
 
     def _document(self, item: Any) -> Found | None:
         if _has_error(item, _NO_INDEX):
@@ -143,13 +141,8 @@ class OpenSearchBackend:
         while True:
             answer = await self._ask("POST", f"/{','.join(query.indices)}/_search", search_body(query))
             shards = answer["_shards"]
-            if not _all_busy(shards):
+            if not (_all_busy(shards) and await self._turned_away(pauses)):
                 break
-            self._untrusted = _TRUSTED_AFTER
-            pause = next(pauses, None)
-            if pause is None:
-                break
-            await self._sleep(pause)
         if shards["failed"] or answer["timed_out"]:
             raise StoreUnavailable(
                 f"{self._url}: {shards['failed']} of {shards['total']} shards did not answer"
@@ -327,20 +320,28 @@ class OpenSearchBackend:
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
     ) -> Any:
         """A call, repeated while the engine is too busy to begin with it."""
-        for pause in (*self._waits(), None):
+        pauses = self._waits()
+        while True:
             try:
                 answer = await self._call(method, path, body, params)
             except TransportError as error:
-                if error.status_code != _BUSY:
+                if error.status_code != _BUSY or not await self._turned_away(pauses):
                     raise
-                self._untrusted = _TRUSTED_AFTER
-                if pause is None:
-                    raise
-                await self._sleep(pause)
             else:
                 self._untrusted = max(0, self._untrusted - 1)
                 return answer
-        raise AssertionError("the last try returns or raises")
+
+    async def _turned_away(self, pauses: Iterator[float]) -> bool:
+        """Wait before the next try of what the engine was too busy for; False when patience has ended."""
+        self._untrusted = _TRUSTED_AFTER
+        return await self._paused(pauses)
+
+    async def _paused(self, pauses: Iterator[float]) -> bool:
+        pause = next(pauses, None)
+        if pause is None:
+            return False
+        await self._sleep(pause)
+        return True
 
     def _waits(self) -> Iterator[float]:
         return waits(self._patience, self._jitter)

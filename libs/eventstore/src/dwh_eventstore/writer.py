@@ -110,10 +110,12 @@ class BulkWriter:
         parts = [b"" if isinstance(each, Written) else each for each in told]
         waiting = [place for place in range(len(writes)) if place not in fates]
         in_order = len({(write.index, write.id) for write in writes}) < len(writes)
-        for pause in (*waits(self._patience, self._jitter), None):
+        pauses = waits(self._patience, self._jitter)
+        while True:
             fates |= await self._round(parts, waiting, in_order=in_order)
             waiting = [place for place in waiting if fates[place].fate is Fate.BUSY]
-            if not waiting or pause is None:
+            pause = next(pauses, None) if waiting else None
+            if pause is None:
                 break
             await self._sleep(pause)
         return [fates[place] for place in range(len(writes))]

@@ -17,7 +17,7 @@ from faststream_sqs.consume.heartbeat import HeartbeatLoop
 from faststream_sqs.consume.lanes import KeyOf, Lanes
 from faststream_sqs.consume.permits import Permits
 from faststream_sqs.consume.poller import Poller
-from faststream_sqs.consume.settler import Settler, Uncounted
+from faststream_sqs.consume.settler import Remembered, Settler
 from faststream_sqs.consume.spell import Spell
 from faststream_sqs.consume.workers import Backlog, Run, Workers
 from faststream_sqs.parking import parked_copy
@@ -80,7 +80,8 @@ class QueueConsumer:
         self._stopped: asyncio.Task[None] | None = None
         self._background: set[asyncio.Future[None]] = set()
         self._beating: asyncio.Future[None] | None = None
-        self._uncounted = Uncounted()
+        # SQS counts every receive; of those that were no failure only the process that released them knows
+        self._uncounted = Remembered()
         self._failed_polls, self._failed_settles = Spell(clock), Spell(clock)
         self.settle_failures = 0
         self.held = 0
@@ -226,7 +227,7 @@ class QueueConsumer:
                 raw, self._options.queue, self, received_at=now, lock_until=now + self._options.visibility
             )
             delivery.counted = True
-            if uncounted := self._uncounted.of(raw.message_id):
+            if uncounted := self._uncounted.times(raw.message_id):
                 delivery.tries = -min(uncounted, raw.receive_count - 1)
             self.held += 1
             if raw.message_id in self.settler.remembered:

@@ -41,14 +41,18 @@ class Remembered:
 
     def __init__(self, limit: int = REMEMBERED_IDS) -> None:
         self._limit = limit
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._ids: OrderedDict[str, int] = OrderedDict()
 
     def add(self, message_id: str) -> None:
-        """Remember an id."""
-        self._ids[message_id] = None
+        """Remember an id, and that it came once more."""
+        self._ids[message_id] = self.times(message_id) + 1
         self._ids.move_to_end(message_id)
         if len(self._ids) > self._limit:
             self._ids.popitem(last=False)
+
+    def times(self, message_id: str) -> int:
+        """How often it was added since it was last forgotten."""
+        return self._ids.get(message_id, 0)
 
     def discard(self, message_id: str) -> None:
         """Forget an id."""
@@ -56,29 +60,6 @@ class Remembered:
 
     def __contains__(self, message_id: str) -> bool:
         return message_id in self._ids
-
-
-class Uncounted:
-    """How often messages were shown again without a failure; bounded, the oldest goes first.
-
-    SQS counts every receive, so those of a dependency that was away would count as failures of the message.
-    Only this process knows of them: another one that receives the message counts them.
-    """
-
-    def __init__(self, limit: int = REMEMBERED_IDS) -> None:
-        self._limit = limit
-        self._times: OrderedDict[str, int] = OrderedDict()
-
-    def add(self, message_id: str) -> None:
-        """One more."""
-        self._times[message_id] = self.of(message_id) + 1
-        self._times.move_to_end(message_id)
-        if len(self._times) > self._limit:
-            self._times.popitem(last=False)
-
-    def of(self, message_id: str) -> int:
-        """How often."""
-        return self._times.get(message_id, 0)
 
 
 class Settler:

@@ -65,11 +65,6 @@ variable "otlp_endpoint" {
   description = "Collector of traces for services on ECS (OTLP over HTTPS, port 443); empty for none."
   type        = string
   default     = ""
-
-  validation {
-    condition     = var.otlp_endpoint == "" || can(regex("^https://[^/:@\\s]+(:443)?/?$", var.otlp_endpoint))
-    error_message = "otlp_endpoint must be empty or https:// and a host: services on ECS reach nothing but port 443."
-  }
 }
 
 variable "oidc_client_secret" {
